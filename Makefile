@@ -1,0 +1,43 @@
+# Every target sets up .venv by itself when needed: it needs only Python 3.11 or newer, found as `python3`.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run lab test test-all lint notebooks bench clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(READY): pyproject.toml requirements.lock
+	@echo "Setting up .venv: about two minutes, once."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
+	@touch $@
+
+run: $(READY) ## execute the workbook for this machine; executed copies go to executed/
+	$(BIN)/pricelab run
+
+lab: $(READY) ## open the workbook in JupyterLab
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+
+lint: $(READY) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy pricelab
+
+test: lint ## style, types and all tests but the slow ones (fast ones first)
+	$(BIN)/python -m pytest
+
+test-all: lint ## the same with the slow tests
+	$(BIN)/python -m pytest -m "not benchmark"
+
+notebooks: $(READY) ## execute the workbook in place from the laptop profile, and normalise it
+	$(BIN)/pricelab run --in-place --profile laptop
+
+bench: $(READY) ## run the benchmarks
+	$(BIN)/python -m pytest -m benchmark benchmarks
+
+clean: ## remove .venv, executed copies and caches of tools; the model cache stays
+	rm -rf .venv executed dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

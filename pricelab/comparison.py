@@ -1,0 +1,77 @@
+"""One predictor beside its baselines on the same items: scores, paired differences, the best possible error.
+
+What `pricelab evaluate`, the report of `pricelab finetune` and notebook 07 print. The statistics are `evaluation`'s.
+Notation: B items, prices in US dollars.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pricelab.catalog import Item
+from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
+from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.show import html_table, text_table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A predictor and its baselines on B items."""
+
+    scores: tuple[Score, ...]  # the predictor's first, then the baselines'
+    saved: Mapping[str, Difference]  # baseline → dollars an item that the predictor saves against it
+    floor_usd: float | None  # best mean absolute error anybody could reach, where it is known
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        saved = {name: asdict(difference) for name, difference in self.saved.items()}
+        return {"scores": [score.to_dict() for score in self.scores], "saved": saved, "floor_usd": self.floor_usd}
+
+    def __str__(self) -> str:
+        return "\n".join([text_table(*self._table()), *self._remarks()])
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table(), caption=" ".join(self._remarks()))
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        rows = [score.as_row() for score in self.scores]
+        return list(rows[0]), [list(row.values()) for row in rows]
+
+    def _remarks(self) -> list[str]:
+        lines = [f"Saved against {name}: {difference}." for name, difference in self.saved.items()]
+        if self.floor_usd is not None:
+            lines.append(f"Best possible mean absolute error on these items: ${self.floor_usd:.2f}.")
+        return lines
+
+
+def compare(pricer: Pricer, items: Sequence[Item], *, progress: bool = False, seed: int = 0) -> Comparison:
+    """Price B items with ``pricer`` and with the constant and the ridge that were stored with it."""
+    return compare_estimates(pricer, items, pricer.estimate([item.text for item in items], progress=progress), seed)
+
+
+def compare_estimates(
+    pricer: Pricer, items: Sequence[Item], estimates: Sequence[PriceEstimate], seed: int = 0
+) -> Comparison:
+    """The same for B estimates that are there already."""
+    prices = np.array([item.price for item in items])
+    points = np.array([e.estimate for e in estimates])
+    score = evaluate(
+        prices, points, [e.low for e in estimates], [e.high for e in estimates], name=pricer.name, seed=seed
+    )
+    texts = [item.text for item in items]
+    baselines = {model.name: model.predict(texts) for model in (pricer.ridge, pricer.constant) if model is not None}
+    return Comparison(
+        scores=(score, *(evaluate(prices, guess, name=name, seed=seed) for name, guess in baselines.items())),
+        saved={name: paired_difference(prices, points, guess, seed=seed) for name, guess in baselines.items()},
+        floor_usd=best_possible_error(items),
+    )
+
+
+def best_possible_error(items: Sequence[Item]) -> float | None:
+    """Mean over the items of the least absolute error that anybody could expect, where the price formula is known."""
+    if any(item.expected_price is None or item.noise_sigma is None for item in items):
+        return None
+    floor = floor_mae([i.expected_price or 0 for i in items], [i.noise_sigma or 0 for i in items])
+    return float(np.mean(floor))

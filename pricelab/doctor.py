@@ -1,0 +1,193 @@
+"""Will this machine do? What is here, and a cure for each problem.
+
+Looks and never changes anything. What the profile means is decided in `profiles`. Introduced in notebook 00.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+HUB_TIMEOUT_SECONDS = 2.0
+FREE_MEMORY_NEEDED_GB = 3.0  # QLoRA on SmolLM2-135M at batch 16, with the notebook's own needs
+FREE_DISK_NEEDED_GB = 2.0  # the wheel, the converted base, a few runs
+OLDEST_TORCHAO_FOR_PEFT = "0.16"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report."""
+
+    name: str
+    value: str  # what was found, in words
+    cure: str = ""  # what to do about it; empty when all is well
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `examine` found."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def problems(self) -> tuple[Check, ...]:
+        """The checks that name a cure."""
+        return tuple(check for check in self.checks if check.cure)
+
+    def as_dict(self) -> dict[str, object]:
+        """The report for JSON."""
+        return {"problems": len(self.problems), "checks": [asdict(check) for check in self.checks]}
+
+    def __str__(self) -> str:
+        width = max(len(check.name) for check in self.checks)
+        lines = []
+        for check in self.checks:
+            lines.append(f"{'!' if check.cure else ' '} {check.name:<{width}}  {check.value}")
+            lines += [f"  {'':<{width}}  cure: {check.cure}"] if check.cure else []
+        count = len(self.problems)
+        closing = f"{count} problem{'s' if count > 1 else ''} found" if count else "This machine will do."
+        return "\n".join([*lines, "", closing])
+
+
+def examine() -> Report:
+    """Look at this machine; takes a few seconds, most of them torch's import, and never hangs."""
+    checks = (_python(), *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_hazards())
+    return Report(checks)
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    cure = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer"
+    return Check("Python", f"{version} at {sys.executable}", cure)
+
+
+def _device() -> Iterator[Check]:
+    try:
+        import torch
+    except Exception as error:  # a broken torch raises OSError, ImportError and more
+        yield Check("torch", f"cannot be imported: {error}", "pip install torch")
+        return
+    from pricelab.profiles import pick_device, pick_precision
+
+    device = pick_device()
+    dtype, reason = pick_precision(device)
+    yield Check("torch", torch.__version__)
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name()
+        yield Check("device", f"cuda: {name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    else:
+        yield Check("device", f"{device}: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads")
+    yield Check("dtype", f"{str(dtype).removeprefix('torch.')}: {reason}")
+
+
+def _memory() -> Check:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free_gb = memory.available / 1e9
+    cure = "" if free_gb >= FREE_MEMORY_NEEDED_GB else _too_little(FREE_MEMORY_NEEDED_GB, "close other programs")
+    return Check("memory", f"{free_gb:.1f} of {memory.total / 1e9:.1f} GB free", cure)
+
+
+def _disk() -> Check:
+    from pricelab.files import cache_dir
+
+    try:
+        folder = cache_dir()
+    except OSError as error:
+        return Check("disk", f"no cache folder: {error}", "set PRICELAB_CACHE to a folder that you may write to")
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    advice = "make room, or set PRICELAB_CACHE to a folder on another disk"
+    cure = "" if free_gb >= FREE_DISK_NEEDED_GB else _too_little(FREE_DISK_NEEDED_GB, advice)
+    return Check("disk", f"{free_gb:.1f} GB free at {folder}", cure)
+
+
+def _too_little(needed_gb: float, advice: str) -> str:
+    return f"fine-tuning wants {needed_gb:g} GB: {advice}"
+
+
+def _hub() -> Check:
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return Check("model hub", "not asked: the environment says to stay offline")
+    if reachable(constants.ENDPOINT):
+        return Check("model hub", f"reachable at {constants.ENDPOINT}")
+    return Check("model hub", "not reachable; the bases 'tiny' and 'smollm2-135m' and local folders work without it")
+
+
+def reachable(address: str, timeout_seconds: float = HUB_TIMEOUT_SECONDS) -> bool:
+    """Whether ``address`` answers a HEAD request in time; a name look-up that hangs counts as no."""
+    import threading
+    import urllib.request
+
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(address, method="HEAD")
+            with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:
+                answers.append(answer.status < 400)
+        except (OSError, ValueError):
+            answers.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout_seconds)
+    return bool(answers and answers[0])
+
+
+def _profile() -> Check:
+    try:
+        from pricelab.profiles import detect
+
+        profile = detect()
+    except ImportError as error:
+        return Check("profile", f"unknown: {error}", "mend torch first")
+    except ValueError as error:
+        return Check("profile", "unknown", str(error))
+    return Check("profile", f"{profile.name} ({profile.reason}), base {profile.base}")
+
+
+def _packages() -> Iterator[Check]:
+    from packaging.requirements import Requirement
+
+    try:
+        requirements = metadata.requires("pricelab") or []
+    except metadata.PackageNotFoundError:
+        yield Check("pricelab", "imported, but not installed", 'run `pip install -e ".[lab]"` in its repository')
+        return
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield _package(requirement.name, str(requirement.specifier))
+
+
+def _package(name: str, bounds: str) -> Check:
+    from packaging.specifiers import SpecifierSet
+
+    version = installed_version(name)
+    if version is None:
+        return Check(name, "missing", f'pip install "{name}{bounds}"')
+    if not SpecifierSet(bounds).contains(version, prereleases=True):
+        return Check(name, f"{version}, needs {bounds}", f'pip install "{name}{bounds}"')
+    return Check(name, version)
+
+
+def _hazards() -> Iterator[Check]:
+    from packaging.version import Version
+
+    torchao = installed_version("torchao")
+    if torchao and Version(torchao) < Version(OLDEST_TORCHAO_FOR_PEFT):
+        told = f"{torchao}: peft refuses 16-bit LoRA beside torchao older than {OLDEST_TORCHAO_FOR_PEFT}"
+        yield Check("torchao", told, "pip uninstall -y torchao (pricelab does not use it), then restart Python")
+
+
+def installed_version(name: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,61 @@
+"""Where files live and how they are written: the shipped data, the learner's cache, atomic writes, hashes."""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def data_dir() -> Path:
+    """The folder of shipped data: ``data/`` beside the package in a checkout, inside it in an installed wheel."""
+    package = Path(__file__).parent
+    for folder in (package.parent / "data", package / "data"):
+        if (folder / "catalog").is_dir():
+            return folder
+    raise FileNotFoundError(f"no data folder beside or inside {package}; install pricelab from its repository")
+
+
+def cache_dir() -> Path:
+    """The folder for downloads and runs: ``PRICELAB_CACHE``, else the user's cache folder. Created when missing."""
+    import platformdirs
+
+    folder = Path(os.environ.get("PRICELAB_CACHE") or platformdirs.user_cache_dir("pricelab"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write ``text`` so that a reader sees the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json_atomic(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    write_text_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a broken file raises ``ValueError`` that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); delete it and make it again") from error

@@ -1,0 +1,169 @@
+"""Fine-tuning from a catalog to a verified folder: train, calibrate the intervals, fit the baseline, save, seal.
+
+The loop itself is in `training`, the folder's format in `artifacts`. Introduced in notebook 07.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished, tokenizer_sha256
+from pricelab.baselines import TfidfRidge
+from pricelab.catalog import Catalog, Item
+from pricelab.files import read_json, write_json_atomic
+from pricelab.intervals import calibrate, raw_interval
+from pricelab.pricer import Pricer
+from pricelab.profiles import Profile, detect
+from pricelab.training import METHODS, Recipe, load_trainable, train
+
+CHECKPOINTS = "checkpoints"
+UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
+TRAINING_MINIMUM = 16  # items: one step
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run."""
+
+    folder: Path
+    losses: list[float]  # mean loss of each step, in nats a token
+    seconds: float  # that the training loop took, this time
+    manifest: Manifest
+
+
+def finetune(
+    catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
+    recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True,
+) -> Run:  # fmt: skip
+    """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
+
+    An unfinished run of the same settings in ``out`` is resumed at its last checkpoint.
+
+    Args:
+        catalog: what to learn from.
+        out: the folder for the result.
+        base: a key, a folder or a hub id; by default the profile's.
+        method: ``"qlora"`` (adapters on a 4-bit base), ``"lora"`` (on a 16-bit base) or ``"full"`` (all weights).
+        seed: of the adapters' start and of the order of items.
+        recipe: settings; by default `default_recipe`.
+        overwrite: replace what a run left in ``out``.
+        progress: show a progress bar and the loss while training.
+
+    Raises:
+        ValueError: unknown method, too few items, or a folder that holds something else.
+        FloatingPointError: the loss stopped being a finite number.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    profile, folder = detect(), Path(out)
+    base = base or profile.base
+    recipe = recipe or default_recipe(profile, method, len(catalog["train"]))
+    settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict()}
+    _open_folder(folder, settings, overwrite)
+    items = _training_items(catalog, recipe, profile, seed)
+    loaded, model = load_trainable(base, method, recipe, seed)
+    recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
+    losses, seconds = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress)
+    pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
+    calibration = _calibration(pricer, catalog["calibration"][: profile.calibration_items], progress)
+    texts, prices = [item.text for item in items], [item.price for item in items]
+    TfidfRidge().fit(texts, prices).save(folder)
+    manifest = Manifest(
+        method=method,
+        base={"name": base, "revision": loaded.revision},
+        quantisation=loaded.quantisation,
+        tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
+        max_text_tokens=recipe.max_text_tokens,
+        data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
+              "median_price_usd": float(np.median(prices))},
+        recipe=recipe.as_dict(),
+        seed=seed,
+        calibration=calibration,
+        metrics={"train_seconds": round(seconds, 1), "losses": [round(loss, 4) for loss in losses]},
+    )  # fmt: skip
+    return Run(folder, losses, seconds, _finish(folder, model, loaded.tokenizer, manifest))
+
+
+def default_recipe(profile: Profile, method: str, items: int) -> Recipe:
+    """What to use when nobody says: the profile's sizes, and small steps when all the weights move.
+
+    Small catalogs are passed over up to three times, within the profile's ``train_items`` · ``epochs`` in all.
+    """
+    passes = profile.train_items * profile.epochs / max(items, 1)
+    return Recipe(
+        epochs=min(3.0, max(passes, profile.epochs)),
+        batch_size=profile.batch_size,
+        learning_rate=1e-4 if method == "full" else 1e-3,
+    )
+
+
+def _open_folder(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
+    """Make ``folder`` ready to train in, without touching what isn't a run of ours."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a folder for the result")
+    known = is_finished(folder) or is_unfinished(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not known:
+        raise ValueError(f"{folder} holds files that are no run of pricelab; give a new folder")
+    if is_finished(folder) and not overwrite:
+        raise ValueError(f"{folder} holds a finished run; use --overwrite to replace it, or give a new folder")
+    if overwrite and known:
+        _clear(folder)
+    elif known and (before := read_json(folder / RUN)) != settings:
+        changed = ", ".join(sorted(key for key in settings if before.get(key) != settings[key]))
+        raise ValueError(
+            f"{folder} holds an unfinished run with another {changed}; use the same settings to resume it, or "
+            "--overwrite to start again"
+        )
+    write_json_atomic(folder / RUN, settings)
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier run: its manifest first, so that what is left never looks finished."""
+    names = list(Manifest.read(folder).files) if is_finished(folder) else []
+    for name in (MANIFEST, *names, RUN):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _training_items(catalog: Catalog, recipe: Recipe, profile: Profile, seed: int) -> Sequence[Item]:
+    """The training split, or a random part of it when a whole epoch is more than this machine's share."""
+    items = catalog["train"]
+    if len(items) < TRAINING_MINIMUM:
+        raise ValueError(f"{len(items)} training items are too few; give a catalog with at least {TRAINING_MINIMUM}")
+    most = int(profile.max_item_passes / recipe.epochs)
+    if len(items) <= most:
+        return items
+    chosen = np.random.default_rng(seed).permutation(len(items))[:most]
+    return [items[i] for i in sorted(chosen)]
+
+
+def _text_tokens(tokenizer: Any, items: Sequence[Item], most: int) -> int:
+    """A length that leaves nearly all texts whole, and at most ``most``."""
+    lengths = [len(ids) for ids in tokenizer([item.text for item in items])["input_ids"]]
+    return min(most, int(np.quantile(lengths, UNCUT_SHARE)) + 1)
+
+
+def _calibration(pricer: Pricer, items: Sequence[Item], progress: bool) -> dict[str, Any]:
+    estimates = pricer.estimate([item.text for item in items], progress=progress)
+    low, high = raw_interval(np.array([estimate.distribution for estimate in estimates]))
+    return asdict(calibrate(np.array([item.price for item in items]), low, high))
+
+
+def _finish(folder: Path, model: Any, tokenizer: Any, manifest: Manifest) -> Manifest:
+    """Save the weights, seal the folder, drop the checkpoints."""
+    if manifest.method == "full":
+        import torch
+
+        model.to(torch.bfloat16)
+        tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in
+    names = [path.name for path in folder.iterdir() if path.is_file() and path.name not in (RUN, MANIFEST)]
+    sealed = manifest.seal(folder, names)
+    (folder / RUN).unlink()
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return sealed

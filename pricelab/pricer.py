@@ -1,0 +1,186 @@
+"""The price predictor: descriptions in, estimates with an interval out.
+
+A `Pricer` holds one base model in memory and, switched on or off, one adapter. It reads prices from the model's digits
+(see `decoding`), takes the median, which is what absolute error asks for, and a calibrated interval (see `intervals`).
+Introduced in notebook 00, taken apart in notebook 10. B is a number of descriptions, prices are in US dollars.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from pricelab.backbone import autocast, causal_lm
+from pricelab.bases import Base, load_base, quiet
+from pricelab.decoding import PRICES_USD, price_distribution
+from pricelab.intervals import Calibration, raw_interval
+from pricelab.profiles import pick_precision
+from pricelab.prompt import digit_tokens, prompt_text, prompt_tokens
+
+BATCH_SIZE = 16
+MAX_TEXT_TOKENS = 256
+CUT_WORTH_A_WARNING = 0.02
+
+
+@dataclass(frozen=True)
+class PriceEstimate:
+    """What the predictor says about one description."""
+
+    estimate: float  # US dollars: the median; NaN when there was nothing to price
+    low: float  # US dollars: lower end of the interval
+    high: float  # US dollars: upper end
+    distribution: np.ndarray  # (999,): probability of $1 … $999
+    warning: str | None = None  # what to know before trusting the number
+
+    @property
+    def mean(self) -> float:
+        """Mean of the distribution, in US dollars."""
+        return float(self.distribution @ PRICES_USD)
+
+
+@dataclass(frozen=True)
+class Pricer:
+    """A base model with a fine-tuned adapter (or none), ready to estimate prices."""
+
+    name: str  # for tables and plots
+    base: Base
+    model: Any  # the base's model, wrapped by peft when there is an adapter
+    max_text_tokens: int = MAX_TEXT_TOKENS  # longer descriptions are cut there
+    calibration: Calibration | None = None  # None: the interval is the raw 80 % of the distribution
+    adapter: bool = True  # whether the adapter is switched on
+    ridge: Any = None  # the stored TF-IDF + ridge, trained on the same rows
+    manifest: Any = None  # how this predictor was made (`artifacts.Manifest`)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None) -> "Pricer":
+        """Load what `finetune` left in ``folder``, each file checked against the manifest.
+
+        Raises:
+            ValueError: no finished run in the folder, a file missing or changed, or a base that doesn't fit.
+        """
+        from pricelab.artifacts import load_pricer
+
+        return load_pricer(Path(folder), device)
+
+    @classmethod
+    def from_base(cls, base: Base | str, **settings: Any) -> "Pricer":
+        """An untuned predictor: the bare base asked in the same words."""
+        base = load_base(base) if isinstance(base, str) else base
+        return cls(f"{base.key}, untuned", base, base.model.eval(), adapter=False, **settings)
+
+    @property
+    def untuned(self) -> "Pricer":
+        """The same base with the adapter switched off; it shares this predictor's memory.
+
+        Full fine-tuning leaves no base behind, so there the base is loaded again.
+        """
+        if self.manifest and self.manifest.method == "full":
+            return Pricer.from_base(self.manifest.base["name"], max_text_tokens=self.max_text_tokens)
+        name = f"{self.base.key}, untuned"
+        return replace(self, name=name, adapter=False, calibration=None, ridge=None, manifest=None)
+
+    @property
+    def constant(self) -> Any:
+        """The median price of the training items as a baseline, or None for an untuned predictor."""
+        from pricelab.baselines import ConstantPrice
+
+        return ConstantPrice(self.manifest.data["median_price_usd"]) if self.manifest else None
+
+    @overload
+    def estimate(self, descriptions: str) -> PriceEstimate: ...
+    @overload
+    def estimate(self, descriptions: Sequence[str], *, progress: bool = ...) -> list[PriceEstimate]: ...
+    def estimate(self, descriptions: Any, *, progress: bool = False) -> Any:
+        """Estimate the price of one description, or of B descriptions in their order.
+
+        An empty description gets NaN and a warning, never a number.
+
+        Raises:
+            ValueError: something that is not text.
+        """
+        if isinstance(descriptions, str):
+            return self.estimate([descriptions])[0]
+        texts = _texts(descriptions)
+        prompts = [self._prompt(text) for text in texts]
+        answers = [_nothing_to_price() for _ in texts]
+        waiting = sorted((i for i, text in enumerate(texts) if text), key=lambda i: len(prompts[i][0]))
+        for batch in self._batches(waiting, progress):
+            for i, answer in zip(batch, self._batch([prompts[i] for i in batch]), strict=True):
+                answers[i] = answer
+        return answers
+
+    def write(self, descriptions: Sequence[str], max_new_tokens: int = 8) -> list[str]:
+        """What the model writes after the prompt when left free (greedy): the new text only."""
+        import torch
+
+        answers = []
+        for text in _texts(descriptions):
+            ids = torch.tensor([self._prompt(text)[0]], device=self.model.device)
+            with self._running():
+                output = causal_lm(self.model).generate(
+                    input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens
+                )
+            new = output[0, ids.shape[1] :]
+            answers.append(self.base.tokenizer.decode(new, skip_special_tokens=True))
+        return answers
+
+    def prompt(self, description: str) -> str:
+        """The text that the model reads for ``description``."""
+        return prompt_text(description)
+
+    def _prompt(self, text: str) -> tuple[list[int], bool]:
+        return prompt_tokens(self.base.tokenizer, text, self.max_text_tokens)
+
+    def _batches(self, waiting: list[int], progress: bool) -> Any:
+        from tqdm import tqdm
+
+        batches = [waiting[start : start + BATCH_SIZE] for start in range(0, len(waiting), BATCH_SIZE)]
+        return tqdm(batches, desc="pricing", unit="batch", disable=not progress, leave=False)
+
+    def _batch(self, prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
+        tokenizer = self.base.tokenizer
+        with self._running():
+            distribution, cut = price_distribution(
+                self.model, [ids for ids, _ in prompts], digit_tokens(tokenizer), tokenizer.pad_token_id
+            )
+        low, high = raw_interval(distribution)
+        if self.calibration is not None:
+            low, high = self.calibration.widen(low, high)
+        median = PRICES_USD[(distribution.cumsum(1) >= 0.5).argmax(1)].astype(float)
+        warnings = [self._warning(was_cut, share) for (_, was_cut), share in zip(prompts, cut, strict=True)]
+        ends = zip(median, np.minimum(low, median), np.maximum(high, median), distribution, warnings, strict=True)
+        return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in ends]
+
+    def _warning(self, text_was_cut: bool, cut: float) -> str | None:
+        if text_was_cut:
+            return f"only the first {self.max_text_tokens} tokens of the description were read"
+        if cut > CUT_WORTH_A_WARNING:
+            return f"prices holding {cut:.0%} of the probability were not followed"
+        return None
+
+    @contextlib.contextmanager
+    def _running(self) -> Any:
+        """Inference with the adapter on or off, in the precision that fits the device."""
+        import torch
+
+        off = not self.adapter and hasattr(self.model, "disable_adapter")
+        dtype, _ = pick_precision(self.base.device)
+        with torch.inference_mode(), autocast(self.base.device, dtype), quiet():
+            with self.model.disable_adapter() if off else contextlib.nullcontext():
+                yield
+
+
+def _texts(descriptions: Sequence[str]) -> list[str]:
+    texts = list(descriptions)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"description {row} is {type(text).__name__} ({text!r}), expected text")
+    return [text.strip() for text in texts]
+
+
+def _nothing_to_price() -> PriceEstimate:
+    nan = float("nan")
+    return PriceEstimate(nan, nan, nan, np.full(len(PRICES_USD), nan), "the description is empty: nothing to price")

@@ -1,0 +1,81 @@
+"""What this machine can do: the profile that sets the workbook's sizes, the device and the precision, with reasons.
+
+The notebooks hold no ``if profile``; they read sizes from here and run unchanged. Introduced in notebook 00.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+VARIABLE = "PRICELAB_PROFILE"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes for one kind of machine."""
+
+    name: str
+    machine: str  # in words
+    base: str  # key of `bases.REGISTRY` or a model id on the hub
+    train_items: int  # items that notebook 07 trains on
+    test_items: int  # items that it scores, from each test split
+    epochs: float  # passes over the training items
+    batch_size: int  # items per optimizer step
+    calibration_items: int  # items that the intervals are calibrated on, at most
+    max_item_passes: int  # items times epochs that training may take on a catalog of your own
+    reason: str = ""  # why this profile was chosen
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("smoke", "CI: two cores, no network", "tiny", 200, 60, 1, 16, 60, 400),
+        Profile("laptop", "two cores or more, no GPU", "smollm2-135m", 1200, 200, 1, 16, 200, 4000),
+        Profile("colab", "a T4 with 16 GB", "Qwen/Qwen3-1.7B-Base", 4200, 600, 1, 16, 500, 20_000),
+        Profile("gpu", "a GPU with 24 GB or more", "HuggingFaceTB/SmolLM3-3B-Base", 4200, 600, 2, 32, 500, 100_000),
+    )
+}
+GPU_PROFILE_GB = 22
+
+
+def detect() -> Profile:
+    """The profile named by ``PRICELAB_PROFILE``, else the one that fits this machine; never ``smoke`` unless named."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return choose(named, f"{VARIABLE} is set")
+    import torch
+
+    if not torch.cuda.is_available():
+        return choose("laptop", "no CUDA device was found")
+    gigabytes = torch.cuda.get_device_properties(0).total_memory / 1e9
+    name = "gpu" if gigabytes >= GPU_PROFILE_GB else "colab"
+    return choose(name, f"{torch.cuda.get_device_name(0)} with {gigabytes:.0f} GB was found")
+
+
+def choose(name: str, reason: str) -> Profile:
+    """The profile of that name, with the reason noted; `ValueError` for an unknown one."""
+    if name not in PROFILES:
+        raise ValueError(f"unknown profile {name!r}; set {VARIABLE} to one of {', '.join(PROFILES)}")
+    return Profile(**{**vars(PROFILES[name]), "reason": reason})
+
+
+def pick_device() -> str:
+    """``"cuda"`` when there is a GPU that torch can use, else ``"cpu"``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_precision(device: str) -> tuple[Any, str]:
+    """The dtype for weights and matrix products on ``device``, and why."""
+    import torch
+
+    if device == "cuda":
+        # is_bf16_supported() also counts slow emulation, so ask the hardware: bf16 came with compute capability 8.
+        major, minor = torch.cuda.get_device_capability()
+        if major >= 8:
+            return torch.bfloat16, f"compute capability {major}.{minor} has bf16"
+        return torch.float16, f"compute capability {major}.{minor} has no bf16"
+    if torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16"):
+        return torch.bfloat16, "this CPU multiplies bf16 in hardware"
+    return torch.float32, "this CPU has no bf16 instructions"

@@ -1,0 +1,74 @@
+"""The prompt contract: how an item becomes tokens and how tokens become a price. Introduced in notebook 00.
+
+One contract serves training, evaluation, the widget and the server: ``text``, a blank line, ``Price is $``, then the
+price in whole dollars, one digit per token, and the end-of-text token. It leaves columns to `catalog` and
+probabilities to `decoding`. T is a number of tokens.
+"""
+
+import re
+from typing import Any
+
+PROMPT_VERSION = 1
+SUFFIX = "\n\nPrice is $"
+MAX_DIGITS = 3
+_LEADING_NUMBER = re.compile(r"\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
+
+
+def whole_dollars(price: float) -> int:
+    """The label for a price in US dollars: rounded to whole dollars (half up) and kept within 1…999."""
+    if not price > 0:
+        raise ValueError(f"a price must be a positive number of US dollars, got {price!r}")
+    return min(max(int(price + 0.5), 1), 10**MAX_DIGITS - 1)
+
+
+def prompt_text(text: str) -> str:
+    """The prompt as one string, for engines that take text."""
+    return text.strip() + SUFFIX
+
+
+def prompt_tokens(tokenizer: Any, text: str, max_text_tokens: int) -> tuple[list[int], bool]:
+    """The prompt's token ids and whether ``text`` was cut to its first ``max_text_tokens`` tokens.
+
+    The suffix is never cut, so a long description can't push the question out of the prompt. Uncut, the ids equal
+    those of `prompt_text` as a whole.
+    """
+    body = tokenizer.encode(text.strip(), add_special_tokens=True)
+    suffix = tokenizer.encode(SUFFIX, add_special_tokens=False)
+    return body[:max_text_tokens] + suffix, len(body) > max_text_tokens
+
+
+def answer_tokens(tokenizer: Any, price: float) -> list[int]:
+    """The label: one token per digit of the whole-dollar price, then the end-of-text token."""
+    return [*tokenizer.encode(str(whole_dollars(price)), add_special_tokens=False), tokenizer.eos_token_id]
+
+
+def digit_tokens(tokenizer: Any) -> list[int]:
+    """Ids of the tokens "0" … "9".
+
+    Raises:
+        ValueError: the tokenizer does not write one digit per token after the prompt.
+    """
+    start = tokenizer.encode(SUFFIX, add_special_tokens=False)
+    digits = [tokenizer.encode(str(d), add_special_tokens=False) for d in range(10)]
+    for number in ("1", "24", "100", "305", "999"):
+        expected = start + [token for d in number for token in digits[int(d)]]
+        if any(len(d) != 1 for d in digits) or tokenizer.encode(SUFFIX + number, add_special_tokens=False) != expected:
+            raise ValueError(
+                f"the tokenizer writes {number!r} as {tokenizer.tokenize(SUFFIX + number)[len(start):]}, but pricelab "
+                "reads prices one digit per token; choose a base that does so (SmolLM2, Qwen3)"
+            )
+    return [d[0] for d in digits]
+
+
+def parse_price(answer: str) -> float | None:
+    """The price in a model's free answer (the new text only), or None when it doesn't begin with a positive number."""
+    match = _LEADING_NUMBER.match(answer)
+    if match is None:
+        return None
+    price = float(match.group(1).replace(",", "") + (match.group(2) or ""))
+    return price if price > 0 else None
+
+
+def follows_format(answer: str) -> bool:
+    """Whether a free answer is exactly what the contract asks for: 1 to 999 in whole dollars and nothing else."""
+    return re.fullmatch(r"[1-9]\d{0,2}", answer) is not None

@@ -1,0 +1,34 @@
+"""Small tables for people: aligned text for the terminal, escaped HTML for a notebook; which of the two it is.
+
+Every report of pricelab prints through these tables, so nothing from a catalog reaches HTML unescaped.
+"""
+
+import sys
+from collections.abc import Sequence
+from html import escape
+
+
+def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns padded to their widest cell; the first is flush left, the others flush right."""
+    lines = [[" ".join(str(cell).split()) for cell in line] for line in (headers, *rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
+    lines.insert(1, ["-" * width for width in widths])
+    aligned = (
+        [f"{line[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(line[1:], widths[1:], strict=True))] for line in lines
+    )
+    return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """The same table as HTML; headers, cells and caption are escaped."""
+    head = "".join(f'<th scope="col">{escape(str(header))}</th>' for header in headers)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def in_notebook() -> bool:
+    """Whether this code runs in a notebook, where figures can be shown."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and "IPKernelApp" in shell.config

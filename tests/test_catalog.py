@@ -1,0 +1,178 @@
+"""Every row of a file is kept or reported, and a text is never in two splits."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pricelab import catalog as catalogs
+from pricelab.catalog import WORKSHOP_SPLITS, Catalog, Dropped, LoadReport, listing_text, load_catalog, load_items
+
+GOOD = [[f"Mug {n}", f"A mug, number {n}.", f"${n + 1}.50"] for n in range(40)]
+EXTRA_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["", " ", "Mug 1", "Lamp"]),
+        st.sampled_from(["", "A mug, number 1.", "Tall"]),
+        st.sampled_from(["$2.50", "12", "call us", "0.99", "999", "999.01", "", "12,50"]),
+    ),
+    max_size=30,
+)
+
+
+def write_csv(folder, rows, header=("title", "description", "price"), name="shop.csv"):
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    path = folder / name
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    return path
+
+
+def texts(items):
+    return {item.text for item in items}
+
+
+@settings(max_examples=40, deadline=None)
+@given(extra=EXTRA_ROWS)
+def test_rows_in_are_rows_kept_and_rows_dropped(tmp_path_factory, extra):
+    path = write_csv(tmp_path_factory.mktemp("shop"), [*extra, *GOOD])
+    catalog = load_catalog(path)
+    report, items = catalog.report, [item for split in catalog.splits.values() for item in split]
+    assert report.rows_read == len(GOOD) + len(extra) == report.rows_kept + len(report.dropped)
+    assert len(items) == report.rows_kept and all(1 <= item.price <= 999 and item.text for item in items)
+    assert len({(item.text, item.price) for item in items}) == len(items)
+    assert sum(len(texts(split)) for split in catalog.splits.values()) == len(texts(items))
+
+
+def test_the_split_is_80_10_10_and_does_not_depend_on_the_order(tmp_path):
+    catalog = load_catalog(write_csv(tmp_path, GOOD))
+    assert {name: len(items) for name, items in catalog.splits.items()} == {"train": 32, "calibration": 4, "test": 4}
+    turned = load_catalog(write_csv(tmp_path, GOOD[::-1], name="turned.csv"))
+    assert [i.text for i in turned["test"]] == [i.text for i in catalog["test"]]
+    assert texts(load_catalog(tmp_path / "shop.csv", seed=1)["test"]) != texts(catalog["test"])
+
+
+def test_what_is_left_out_is_reported_with_its_row(tmp_path):
+    bad = [
+        ["a", "", "call us"],
+        ["", " ", "5"],
+        ["b", "", "0.50"],
+        ["c", "", "1,299"],
+        ["Mug 0", "A mug, number 0.", "1.5"],
+    ]
+    report = load_catalog(write_csv(tmp_path, [*GOOD, *bad])).report
+    assert [(drop.row, drop.reason, drop.text) for drop in report.dropped] == [
+        (42, "no price in US dollars", "call us"),
+        (43, "no text", ""),
+        (44, "price below $1", "0.50"),
+        (45, "price above $999", "1,299"),
+        (46, "same text and price as an earlier row", "Mug 0\nA mug, number 0."),
+    ]
+    assert "45 rows read, 40 kept, 5 left out" in str(report) and "row 42 'call us'" in str(report)
+    assert "without a currency were read as US dollars" in str(report)
+
+
+def test_dollar_signs_everywhere_need_no_note(tmp_path):
+    assert "without a currency" not in str(load_catalog(write_csv(tmp_path, GOOD)).report)
+
+
+def test_one_text_with_two_prices_stays_together(tmp_path):
+    rows = [[title, text, price] for title, text, _ in GOOD for price in ("$10", "$20")]
+    catalog = load_catalog(write_csv(tmp_path, rows))
+    assert len(catalog["test"]) == 8 and len(texts(catalog["test"])) == 4
+    assert not texts(catalog["test"]) & (texts(catalog["train"]) | texts(catalog["calibration"]))
+    assert "more than one price: 40" in str(catalog.report)
+
+
+@pytest.mark.parametrize("price", ["12 €", "EUR 12", "£12", "12 GBP", "C$12", "12 CAD", "¥1200", "99 kr"])
+def test_one_foreign_price_refuses_the_file(tmp_path, price):
+    with pytest.raises(ValueError, match="row 42.*convert") as refusal:
+        load_catalog(write_csv(tmp_path, [*GOOD, ["x", "y", price]]))
+    assert price in str(refusal.value)
+
+
+def test_foreign_currency_in_the_header_or_beside_the_price(tmp_path):
+    with pytest.raises(ValueError, match="Price .€.* not in US dollars"):
+        load_catalog(write_csv(tmp_path, GOOD, ("title", "text", "Price (€)")))
+    rows = [[*row, "USD"] for row in GOOD]
+    assert load_catalog(write_csv(tmp_path, rows, ("title", "text", "price", "currency"))).report.rows_kept == 40
+    rows[7][3] = "SEK"
+    with pytest.raises(ValueError, match="row 9 'SEK'"):
+        load_catalog(write_csv(tmp_path, rows, ("title", "text", "price", "currency")))
+
+
+def test_too_few_rows_show_the_report_but_can_be_judged(tmp_path):
+    path = write_csv(tmp_path, [*GOOD[:19], ["x", "y", "free"]])
+    with pytest.raises(ValueError, match="fewer than 20 usable items(.|\n)*row 21 'free'"):
+        load_catalog(path)
+    items, report = load_items(path)
+    assert [item.id for item in items] == [f"row-{n}" for n in range(2, 21)] and len(report.dropped) == 1
+
+
+def test_json_lines_with_named_columns(tmp_path):
+    path = tmp_path / "shop.jsonl"
+    lines = [{"sku": f"s{n}", "body": text, "price": n + 1.5, "brand": "Ö"} for n, (_, text, _) in enumerate(GOOD)]
+    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    items, _ = load_items(path, columns={"description": "body"})
+    assert (items[3].id, items[3].price, items[3].brand, items[3].text) == ("s3", 4.5, "Ö", "A mug, number 3.")
+
+
+@pytest.mark.parametrize(
+    ("title", "description", "text"),
+    [
+        ("Mug ", " blue\n mug", "Mug\nblue mug"),
+        ("", "blue mug", "blue mug"),
+        ("BLUE mug", "Blue  Mug, 2 pack", "Blue Mug, 2 pack"),
+        ("Mug", "", "Mug"),
+        (" ", "\n", ""),
+    ],
+)
+def test_listing_text(title, description, text):
+    assert listing_text(title, description) == text
+
+
+def test_reports_and_catalogs_escape_what_they_show():
+    evil = "<script>alert(1)</script>"
+    report = LoadReport(1, 0, (Dropped(2, evil, evil),), (evil,))
+    for page in (report._repr_html_(), Catalog(evil, {evil: ()}, report)._repr_html_()):
+        assert "<script" not in page and "&lt;script" in page
+
+
+@pytest.fixture
+def workshop(tmp_path, monkeypatch):
+    """Five small files in the form of the workshop catalog."""
+    header = ["id", "title", "brand", "category", "family", "description", "price", "expected_price", "noise_sigma"]
+    (tmp_path / "catalog").mkdir()
+    for split in WORKSHOP_SPLITS:
+        row = [f"{split}-1", "Mug", "Ock", "kitchen", "mugs", "Blue.", "12.00", "11.5", "0.2"]
+        write_csv(tmp_path / "catalog", [row], header, f"{split}.csv")
+    monkeypatch.setattr(catalogs, "data_dir", lambda: tmp_path)
+    return tmp_path / "catalog"
+
+
+def test_the_workshop_catalog(workshop):
+    catalog = load_catalog()
+    assert tuple(catalog.splits) == WORKSHOP_SPLITS and catalog.report.rows_kept == 5
+    item = catalog["test-unseen"][0]
+    assert (item.text, item.price, item.expected_price, item.noise_sigma) == ("Mug\nBlue.", 12.0, 11.5, 0.2)
+    assert "test-unseen" in str(catalog) and "$12.00" in catalog._repr_html_()
+    with pytest.raises(ValueError, match="no split 'dev'; it has train, validation"):
+        catalog["dev"]
+
+
+def test_the_fingerprint_sees_every_change_that_matters(workshop):
+    before = load_catalog().fingerprint
+    assert before == load_catalog().fingerprint and len(before) == 64
+    for old, new in (("12.00", "12.01"), ("Blue.", "Red."), ("test-1", "test-2")):
+        text = (workshop / "test.csv").read_text()
+        (workshop / "test.csv").write_text(text.replace(old, new))
+        assert load_catalog().fingerprint != before
+        (workshop / "test.csv").write_text(text)
+
+
+def test_a_damaged_workshop_file_is_named(workshop):
+    (workshop / "train.csv").write_text("id,title\n1,2\n")
+    with pytest.raises(ValueError, match="train.csv is not as pricelab wrote it"):
+        load_catalog("workshop")

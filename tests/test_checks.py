@@ -1,0 +1,192 @@
+"""Claims, exercises and predictions: what they print, and that nothing a learner types stops a notebook."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricelab import checks
+from pricelab.exercises import EXERCISES, Exercise, choice, number
+
+
+@dataclass(frozen=True)
+class Difference:
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "word"),
+    [(5, 1, 9, "shown"), (-5, -9, -1, "not shown"), (1, -2, 4, "undecided"), (1, 0, 2, "undecided")],
+)
+def test_claim_prints_the_verdict_with_its_evidence(capsys, value, low, high, word):
+    checks.claim("fine-tuning beats the ridge", Difference(value, low, high, 1350))
+    out = capsys.readouterr().out
+    assert out.startswith(f"{word}") and out.count("\n") == 1
+    assert "fine-tuning beats the ridge" in out and f"{value:+.2f}" in out and f"{low:+.2f}" in out
+    assert "95 % interval" in out and "n = 1,350" in out
+
+
+def test_claim_names_the_opposite_when_that_is_what_was_measured(capsys):
+    checks.claim("smaller is better", -3.0, interval=(-4.0, -2.0), n=12, unit="dollars")
+    out = capsys.readouterr().out
+    assert "opposite is supported" in out and "-3.00 dollars" in out
+
+
+def test_claim_about_nothing_measured_is_undecided(capsys):
+    nan = float("nan")
+    checks.claim("a model that never answered wins", Difference(nan, nan, nan, 0))
+    assert capsys.readouterr().out.startswith("undecided")
+
+
+@pytest.mark.parametrize("arguments", [{}, {"interval": (2.0, 1.0)}])
+def test_claim_refuses_a_call_that_cannot_be_judged(arguments):
+    with pytest.raises(ValueError, match=r"claim\('x'\)"):
+        checks.claim("x", 1.0, **arguments)
+
+
+@given(st.floats(), st.floats(), st.floats(), st.integers(0, 10**9))
+def test_claim_never_raises_on_what_was_measured(value, low, high, n):
+    checks.claim("any", value, interval=(high, low) if low > high else (low, high), n=n)
+
+
+@pytest.fixture
+def exercises(monkeypatch):
+    memory = number(67.5, "half a byte each", wrong={135: "that is one byte a weight"}, unit="MB")
+    base = choice("frozen", "the base stays as it is", {"trained": "only the adapters train"})
+    table = {"07-memory": Exercise("07-memory", memory), "07-base": Exercise("07-base", base)}
+    for name, exercise in table.items():
+        monkeypatch.setitem(EXERCISES, name, exercise)
+
+
+@pytest.mark.parametrize("blank", [None, ..., "", "  \n"])
+def test_a_blank_answer_is_not_wrong(capsys, exercises, blank):
+    checks.check("07-memory", blank)
+    assert capsys.readouterr().out == "07-memory: not answered yet\n"
+
+
+@pytest.mark.parametrize("answer", [67.5, 67.4, "67.5", np.float32(67.5), np.array([67.5])])
+def test_the_right_number_gets_its_tick(capsys, exercises, answer):
+    checks.check("07-memory", answer)
+    assert capsys.readouterr().out == "✓ 07-memory: half a byte each\n"
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "words"),
+    [
+        ("07-memory", 135, "one byte a weight"),
+        ("07-memory", 900, "900 MB is too large"),
+        ("07-memory", 1, "too small"),
+        ("07-memory", float("nan"), "not a finite number"),
+        ("07-memory", "many", "a number is expected"),
+        ("07-memory", True, "a number is expected"),
+        ("07-base", "Trained ", "only the adapters train"),
+        ("07-base", "melted", "choose one of: frozen, trained"),
+        ("07-base", 3, "choose one of"),
+    ],
+)
+def test_a_wrong_answer_names_the_misconception(capsys, exercises, exercise, answer, words):
+    checks.check(exercise, answer)
+    out = capsys.readouterr().out
+    assert out.startswith("✗ ") and words in out
+
+
+def test_the_right_word_gets_its_tick(capsys, exercises):
+    checks.check("07-base", " FROZEN")
+    assert capsys.readouterr().out.startswith("✓")
+
+
+class Hostile:
+    def __float__(self):
+        raise RuntimeError("no")
+
+    def __eq__(self, other):
+        raise RuntimeError("no")
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("odd", [Hostile(), [], {}, object(), print, np.zeros((2, 2)), 1j, type])
+@pytest.mark.parametrize("exercise", ["07-memory", "07-base"])
+def test_an_answer_of_an_odd_type_gets_a_sentence(capsys, exercises, exercise, odd):
+    checks.check(exercise, odd)
+    assert capsys.readouterr().out.startswith("✗ ")
+
+
+def test_a_judge_that_breaks_does_not_stop_the_notebook(capsys, monkeypatch):
+    monkeypatch.setitem(EXERCISES, "99-x", Exercise("99-x", lambda answer: answer.missing))
+    checks.check("99-x", 3)
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_an_unknown_exercise_names_the_known_ones(exercises):
+    with pytest.raises(ValueError, match=r"no exercise '08'.*07-memory"):
+        checks.check("08", 1)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path))
+    return tmp_path / "predictions.json"
+
+
+def test_a_blank_prediction_prints_the_question_and_writes_nothing(capsys, cache):
+    checks.predict("07-error", "How many dollars off?")
+    checks.reveal("07-error", 61.2)
+    out = capsys.readouterr().out
+    assert "How many dollars off?\nno prediction made" in out and "it was 61.2; no prediction was made" in out
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("guess", "actual", "words"),
+    [
+        (70, 61.2, "close, a little high"),
+        (20, 61.2, "too low"),
+        (61.2, 61.2, "exactly right"),
+        ("down", -4.0, "right"),
+        ("Up", -4.0, "the other way"),
+        ("same", -4.0, "not so"),
+        (12, "up", "right"),
+    ],
+)
+def test_a_prediction_is_compared_in_words(capsys, cache, guess, actual, words):
+    checks.predict("p", "?", guess)
+    checks.reveal("p", np.float64(actual) if isinstance(actual, float) else actual)
+    assert words in capsys.readouterr().out
+
+
+def test_the_score_is_kept_across_notebooks(capsys, cache):
+    for name, guess in {"a": 10, "b": 1, "c": "down"}.items():
+        checks.predict(name, "?", guess)
+        checks.reveal(name, 10)
+    assert capsys.readouterr().out.rstrip().endswith("right so far: 1 of 3")
+    kept = json.loads(cache.read_text())["b"]
+    assert kept == {"question": "?", "answer": 1.0, "actual": 10.0, "right": False}
+
+
+def test_running_the_cell_again_with_a_blank_keeps_the_earlier_prediction(capsys, cache):
+    checks.predict("a", "?", 10)
+    checks.predict("a", "?")
+    assert "your earlier prediction stands: 10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("odd", [[1], "sideways", float("inf"), Hostile()])
+def test_an_odd_prediction_or_outcome_is_not_kept(capsys, cache, odd):
+    checks.predict("a", "?", odd)
+    assert "not kept" in capsys.readouterr().out and not cache.exists()
+    checks.reveal("a", odd)
+    assert "nothing was measured" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["{half", "[]"])
+def test_a_broken_file_of_predictions_does_not_stop_the_notebook(capsys, cache, content):
+    cache.write_text(content)
+    checks.predict("a", "?", 3)
+    assert ("not valid JSON" in capsys.readouterr().out) == (content == "{half")
+    assert json.loads(cache.read_text()) == {"a": {"question": "?", "answer": 3.0}}

@@ -1,0 +1,345 @@
+"""The command line with a pricer and a trainer without a model: what is read, printed, written and refused."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pricelab
+from pricelab import batch, cli
+from pricelab.baselines import ConstantPrice
+from pricelab.pricer import PriceEstimate
+
+COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "predict", "evaluate")
+NAN = float("nan")
+
+
+@dataclass
+class Facts:
+    seed: int = 0
+    data: dict = field(default_factory=lambda: {"fingerprint": "another", "median_price_usd": 20.0})
+
+
+class Ridge:
+    name = "TF-IDF + ridge"
+
+    def predict(self, texts):
+        return np.full(len(texts), 30.0)
+
+
+class FakePricer:
+    """Prices a text at its length in dollars, give or take half."""
+
+    name = "fake, qlora"
+    constant = ConstantPrice(20.0)
+    ridge = Ridge()
+
+    def __init__(self):
+        self.manifest = Facts()
+
+    def estimate(self, descriptions, *, progress=False):
+        if isinstance(descriptions, str):
+            return self.estimate([descriptions])[0]
+        return [self.one(text) for text in descriptions]
+
+    def one(self, text):
+        if not text.strip():
+            return PriceEstimate(NAN, NAN, NAN, np.full(999, NAN), "the description is empty: nothing to price")
+        dollars = float(len(text))
+        return PriceEstimate(dollars, dollars / 2, dollars * 1.5, np.full(999, 1 / 999))
+
+
+@pytest.fixture
+def pricer(monkeypatch):
+    """`Pricer.load` gives a fake; the folder it was asked for is in ``loaded``."""
+    fake = FakePricer()
+    fake.loaded = []
+    loader = type("Loader", (), {"load": staticmethod(lambda folder: fake.loaded.append(folder) or fake)})
+    monkeypatch.setitem(vars(pricelab), "Pricer", loader)
+    return fake
+
+
+@pytest.fixture
+def command(capsys):
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as leaving:
+            cli.main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return leaving.value.code or 0, told.out, told.err
+
+    return run
+
+
+def shop(path: Path, rows=40, **extra) -> Path:
+    lines = [{"title": f"thing {n}", "description": "x" * n, "price": f"${n + 1}.00", **extra} for n in range(rows)]
+    if path.suffix == ".csv":
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, lines[0])
+            writer.writeheader()
+            writer.writerows(lines)
+    else:
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+# ---- every command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_explains_the_command_with_an_example(name, command):
+    code, out, _ = command(name, "--help")
+    assert code == 0 and name in out and "--help" in out
+    assert "Example: pricelab" in out or name == "doctor"
+
+
+def test_the_overview_lists_every_command(command):
+    code, out, _ = command("--help")
+    assert code == 0 and all(name in out for name in COMMANDS)
+
+
+def test_the_version_and_python_m():
+    shown = subprocess.run([sys.executable, "-m", "pricelab", "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == f"pricelab {pricelab.__version__}"
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("finetune",), ("predict", "run"), ("catalog", "--seed", "x")])
+def test_a_wrong_command_line_leaves_with_2(arguments, command):
+    assert command(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "raised, code",
+    [(ValueError("told so"), 2), (FileNotFoundError("told so"), 2), (ConnectionError("told so"), 1)],
+)
+def test_errors_are_one_line_without_a_traceback(raised, code, command, monkeypatch):
+    def fail(*_):
+        raise raised
+
+    monkeypatch.setattr("pricelab.workshop.generate", fail)
+    assert command("catalog", "--out", "x") == (code, "", "error: told so\n")
+
+
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr("pricelab.workshop.generate", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["catalog", "--out", "x"])
+
+
+def test_ctrl_c_leaves_with_130(command, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pricelab.workshop.generate", interrupt)
+    assert command("catalog", "--out", "x")[0] == 130
+
+
+# ---- predict
+
+
+def test_predict_prints_an_estimate_with_its_interval(command, pricer):
+    code, out, _ = command("predict", "runs/shop", "a red chair")
+    assert (code, out) == (0, "$11 (80 % interval $6 to $16)\n")
+    assert pricer.loaded == [Path("runs/shop")]
+
+
+def test_predict_as_json(command, pricer):
+    out = json.loads(command("predict", "run", "a red chair", "--json")[1])
+    assert out == {"estimate": 11.0, "low": 5.5, "high": 16.5, "warning": None}
+
+
+def test_an_empty_description_is_an_error_not_a_price(command, pricer):
+    code, out, error = command("predict", "run", "  ")
+    assert (code, out) == (2, "") and "nothing to price" in error
+
+
+@pytest.mark.parametrize("what", ["missing.csv", "folder/missing.jsonl", "MISSING.CSV"])
+def test_a_missing_file_is_not_taken_for_a_description(what, command, pricer):
+    code, _, error = command("predict", "run", what)
+    assert code == 2 and what in error and not pricer.loaded
+
+
+@pytest.mark.parametrize("what", ["a cable, see manual.csv", "x" * 5000, "chair 3.5", "a\0b"])
+def test_these_are_descriptions(what):
+    assert batch.as_file(what) is None
+
+
+def test_predict_keeps_rows_and_columns_of_a_csv(command, pricer, tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('sku,description,note\n007,"a, b",1.50\n008,,"say ""x"""\n', encoding="utf-8-sig")
+    assert command("predict", "run", source, "--out", out)[:2] == (0, f"wrote 2 rows to {out}\n")
+    with open(out, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["sku", "description", "note", "estimate", "low", "high", "warning"]
+    assert rows[1] == ["007", "a, b", "1.50", "4.0", "2.0", "6.0", ""]
+    assert rows[2][:6] == ["008", "", 'say "x"', "", "", ""] and "nothing to price" in rows[2][6]
+
+
+def test_predict_keeps_json_lines_to_the_digit(command, pricer, tmp_path):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(
+        '{"text": "chair\u2028é", "n": 1.10}\n\n{"text": "", "list": [1, {"a": null}]}\n', encoding="utf-8"
+    )
+    assert command("predict", "run", source, "--out", out)[0] == 0
+    first, second = out.read_text(encoding="utf-8").split("\n")[:2]
+    assert first.startswith('{"text": "chair\u2028é", "n": 1.10, "estimate": 7.0')
+    assert json.loads(second)["list"] == [1, {"a": None}] and json.loads(second)["estimate"] is None
+
+
+def test_predict_overwrites_only_when_told(command, pricer, tmp_path):
+    source, out = shop(tmp_path / "in.csv", 3), tmp_path / "out.csv"
+    out.write_text("mine")
+    code, _, error = command("predict", "run", source, "--out", out)
+    assert code == 2 and "--overwrite" in error and out.read_text() == "mine" and not pricer.loaded
+    assert command("predict", "run", source, "--out", out, "--overwrite")[0] == 0
+    assert out.read_text().count("\n") == 4
+
+
+def test_predict_refuses_its_own_column_names(command, pricer, tmp_path):
+    source = shop(tmp_path / "in.csv", 3, low="1", warning="")
+    code, _, error = command("predict", "run", source, "--out", tmp_path / "out.csv")
+    assert code == 2 and "low, warning" in error and not (tmp_path / "out.csv").exists()
+
+
+def test_predict_refuses_a_change_of_format_and_a_lonely_out(command, pricer, tmp_path):
+    source = shop(tmp_path / "in.csv", 3)
+    assert "differ in format" in command("predict", "run", source, "--out", tmp_path / "out.jsonl")[2]
+    assert "--out" in command("predict", "run", source)[2]
+    assert "--out" in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
+
+
+def test_predict_takes_named_columns(command, pricer, tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("body,other\nabcd,x\n")
+    assert command("predict", "run", source, "--out", out)[0] == 2
+    assert command("predict", "run", source, "--out", out, "--column", "description=body")[0] == 0
+    assert out.read_text().splitlines()[1] == "abcd,x,4.0,2.0,6.0,"
+    assert "ROLE=NAME" in command("predict", "run", source, "--out", out, "--column", "body", "--overwrite")[2]
+
+
+cells = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
+def test_any_csv_comes_back_with_its_cells(tmp_path, rows):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    with open(source, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("description", "other"), *rows])
+    batch.predict_file(FakePricer(), source, out, overwrite=True)
+    with open(out, newline="", encoding="utf-8") as file:
+        assert [tuple(row[:2]) for row in csv.reader(file)][1:] == rows
+
+
+# ---- evaluate
+
+
+def test_evaluate_sets_the_model_beside_the_constant_and_the_ridge(command, pricer, tmp_path):
+    code, out, _ = command("evaluate", "run", shop(tmp_path / "shop.csv", 41))
+    assert code == 0 and "41 rows read, 41 kept" in out
+    assert all(name in out for name in ("fake, qlora", "constant", "TF-IDF + ridge", "saved against"))
+    assert "never saw" not in out
+
+
+def test_evaluate_as_json_scores_every_usable_row(command, pricer, tmp_path):
+    path = shop(tmp_path / "shop.jsonl", 41)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('{"title": "free", "description": "y", "price": "call us"}\n')
+    found = json.loads(command("evaluate", "run", path, "--json")[1])
+    assert [score["n"] for score in found["scores"]] == [41, 41, 41]
+    expected = [abs(len(f"thing {n}\n{'x' * n}".strip()) - (n + 1)) for n in range(41)]
+    assert found["scores"][0]["mae"]["value"] == pytest.approx(np.mean(expected))
+    assert found["saved_per_item"]["TF-IDF + ridge"]["n"] == 41
+    assert "no price in US dollars" in found["notes"][0]
+
+
+def test_evaluate_says_when_the_model_learned_from_this_file(command, pricer, tmp_path):
+    path = shop(tmp_path / "shop.csv")
+    pricer.manifest.data["fingerprint"] = pricelab.load_catalog(path).fingerprint
+    assert "never saw" in command("evaluate", "run", path)[1]
+
+
+# ---- finetune, run, doctor
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    """`finetune` without training; its arguments are kept."""
+    asked = {}
+
+    @dataclass
+    class Run:
+        folder: Path
+        manifest: Facts
+
+        def report(self):
+            return f"trained into {self.folder}"
+
+    def fake(catalog, out, **options):
+        asked.update(options, catalog=catalog, out=out)
+        return Run(out, Facts())
+
+    monkeypatch.setitem(vars(pricelab), "finetune", fake)
+    return asked
+
+
+def test_finetune_passes_everything_on_and_reports(command, trainer, tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_text("body,cost\n" + "".join(f"thing {n},{n + 1}\n" for n in range(40)) + "odd,call us\n")
+    options = ("--base", "tiny", "--method", "lora", "--seed", "3", "--column", "description=body", "--overwrite")
+    code, out, error = command("finetune", path, "--out", tmp_path / "run", *options)
+    assert (code, out) == (0, f"trained into {tmp_path / 'run'}\n")
+    assert "41 rows read, 40 kept" in error and "call us" in error
+    assert sum(map(len, trainer.pop("catalog").splits.values())) == 40
+    expected = {"out": tmp_path / "run", "base": "tiny", "method": "lora", "seed": 3, "overwrite": True}
+    assert trainer == expected
+
+
+def test_finetune_as_json_prints_the_manifest(command, trainer, tmp_path):
+    out = command("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run", "--json")[1]
+    assert json.loads(out)["seed"] == 0 and trainer["method"] == "qlora" and trainer["base"] is None
+
+
+@pytest.mark.parametrize("extra", [("--method", "magic"), ("--column", "nothing"), ("--column", "colour=red")])
+def test_finetune_refuses_what_it_does_not_know(extra, command, trainer, tmp_path):
+    code, _, error = command("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run", *extra)
+    assert code == 2 and error and not trainer
+
+
+def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path):
+    from test_notebooks_tool import saved
+
+    monkeypatch.setenv("PRICELAB_PROFILE", "laptop")
+    good, bad = saved(tmp_path / "good.ipynb", "print(1)"), saved(tmp_path / "bad.ipynb", "1 / 0")
+    out = ("--profile", "smoke", "--out", tmp_path / "out")
+    code, told, _ = command("run", good, *out)
+    assert code == 0 and "profile smoke" in told and "1 of 1 notebooks passed" in told
+    code, told, _ = command("run", bad, good, *out)
+    assert code == 1 and "ZeroDivisionError" in told and "1 of 2 notebooks passed" in told
+
+
+@pytest.mark.parametrize("arguments", [("nothing.ipynb",), ("--profile", "huge")])
+def test_run_refuses_unknown_notebooks_and_profiles(arguments, command):
+    code, _, error = command("run", *arguments)
+    assert code == 2 and error.startswith("error: ")
+
+
+def test_doctor_leaves_with_1_when_there_is_a_problem(command, monkeypatch):
+    from pricelab import doctor
+
+    fine = doctor.Report((doctor.Check("Python", "3.11"),))
+    monkeypatch.setattr(doctor, "examine", lambda: fine)
+    assert command("doctor")[:2] == (0, "  Python  3.11\n\nThis machine will do.\n")
+    broken = doctor.Report((*fine.checks, doctor.Check("torch", "missing", "pip install torch")))
+    monkeypatch.setattr(doctor, "examine", lambda: broken)
+    code, out, _ = command("doctor", "--json")
+    assert code == 1 and json.loads(out)["problems"] == 1
+    assert json.loads(out)["checks"][1] == {"name": "torch", "value": "missing", "cure": "pip install torch"}

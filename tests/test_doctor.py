@@ -1,0 +1,111 @@
+"""What `pricelab doctor` looks at, and the cure it gives."""
+
+import socket
+import threading
+import time
+from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from huggingface_hub import constants
+
+from pricelab import doctor
+from pricelab.doctor import Check, Report
+
+
+def test_a_report_covers_the_machine_and_every_requirement(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["torch>=2.11", 'pytest>=8; extra == "test"'])
+    checks = {check.name: check for check in doctor.examine().checks}
+    assert {"Python", "torch", "device", "dtype", "memory", "disk", "model hub", "profile"} <= set(checks)
+    assert "pytest" not in checks, "what only an extra asks for is no requirement"
+
+
+def test_the_text_marks_each_problem_and_says_its_cure():
+    report = Report((Check("disk", "full", "make room"), Check("Python", "3.11")))
+    assert str(report) == "! disk    full\n          cure: make room\n  Python  3.11\n\n1 problem found"
+    assert report.as_dict()["problems"] == 1
+
+
+@pytest.mark.parametrize("requirement", ["no-such-package>=1", "pytest>=999"])
+def test_a_missing_or_old_package_is_a_problem_with_its_cure(requirement, monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: [requirement])
+    (check,) = doctor._packages()
+    assert check.cure == f'pip install "{requirement}"'
+
+
+def test_an_old_torchao_is_a_hazard(monkeypatch):
+    for version, problems in (("0.10.0", 1), ("0.16.0", 0), (None, 0)):
+        monkeypatch.setattr(doctor, "installed_version", lambda _, version=version: version)
+        assert len(list(doctor._hazards())) == problems
+
+
+def test_too_little_memory_or_disk_is_a_problem(monkeypatch):
+    memory = namedtuple("memory", "available total")(1e9, 8e9)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    assert "close other programs" in doctor._memory().cure
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("usage", "free")(1e9))
+    assert "PRICELAB_CACHE" in doctor._disk().cure
+
+
+def test_a_cache_that_cannot_be_made_is_a_problem(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path / "file" / "cache"))
+    assert "PRICELAB_CACHE" in doctor._disk().cure
+
+
+def test_an_unknown_profile_is_a_problem_that_names_the_known_ones(monkeypatch):
+    monkeypatch.setenv("PRICELAB_PROFILE", "huge")
+    assert "laptop" in doctor._profile().cure
+
+
+# ---- the model hub
+
+
+def test_offline_flags_are_respected(monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(doctor, "reachable", lambda _: pytest.fail("asked the network"))
+    assert "stay offline" in doctor._hub().value
+
+
+@pytest.mark.parametrize("answer, words", [(True, "reachable at"), (False, "not reachable")])
+def test_the_hub_is_reported_and_never_a_problem(answer, words, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(doctor, "reachable", lambda _: answer)
+    assert words in doctor._hub().value and not doctor._hub().cure
+
+
+@pytest.fixture
+def server():
+    """A local HTTP server; ``status`` is what it answers to HEAD."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(self.server.status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield http
+        http.shutdown()
+
+
+@pytest.mark.parametrize("status, expected", [(200, True), (403, False), (503, False)])
+def test_only_a_good_answer_counts_as_reachable(status, expected, server):
+    server.status = status
+    assert doctor.reachable(f"http://127.0.0.1:{server.server_port}/") is expected
+
+
+def test_nobody_there_is_not_reachable():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert not doctor.reachable(f"http://127.0.0.1:{unused.getsockname()[1]}/")
+
+
+def test_a_server_that_never_answers_does_not_hang_the_doctor():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        assert not doctor.reachable(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_seconds=0.3)
+        assert time.monotonic() - start < 2

@@ -1,0 +1,186 @@
+"""Every notebook of the workbook: its form, its committed outputs, its exercises, and that it runs alone."""
+
+import ast
+import base64
+import os
+import re
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from pricelab.exercises import EXERCISES
+from pricelab.normalise import WIDGET_TYPE, source_hash
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MAX_BYTES = 300_000
+MAX_PROSE_WORDS = 1_200
+CODE_CELLS = range(10, 19)
+MEDIAN_LINES, P90_LINES, SETUP_LINES = 5, 12, 6
+FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
+SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution\s*</summary>(.*?)</details>", re.DOTALL)
+HINT = re.compile(r"<details>\s*<summary>\s*Hint\s*</summary>", re.DOTALL)
+FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise as it stands in a notebook."""
+
+    id: str
+    call: str  # the stub's own `check("id", …)`
+    cell: int  # the stub's place among the cells
+    hints: int  # folds between this exercise and the next
+    solutions: tuple[str, ...]  # the code in the folds between this exercise and the next
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def prose(notebook):
+    """The markdown of a notebook without its folds."""
+    return FOLD.sub("", "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown"))
+
+
+def length(cell):
+    """Lines of code that a learner reads: blank lines don't count."""
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def checks(cell):
+    """(id, source) of each ``check("id", …)`` in a code cell."""
+    if cell.cell_type != "code" or "check(" not in cell.source:
+        return []
+    lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
+    source = "\n".join(lines)
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "check"]
+    return [(ast.literal_eval(call.args[0]), ast.get_source_segment(source, call)) for call in named]
+
+
+def exercises(notebook):
+    """The notebook's exercises, each with the folds that follow it."""
+    places = [(index, *found) for index, cell in enumerate(notebook.cells) for found in checks(cell)]
+    ends = [place[0] for place in places[1:]] + [len(notebook.cells)]
+    for (index, name, call), end in zip(places, ends, strict=True):
+        text = "\n".join(cell.source for cell in notebook.cells[index:end] if cell.cell_type == "markdown")
+        solutions = tuple(code for fold in SOLUTION.findall(text) for code in FENCE.findall(fold))
+        yield Exercise(name, call, index, len(HINT.findall(text)), solutions)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS, f"{FOLDER} is empty: the workbook is missing"
+
+
+# ---- what is committed
+
+
+@every_notebook
+def test_the_outputs_belong_to_the_cells(path):
+    notebook = read(path)
+    assert notebook.metadata["pricelab"]["source_hash"] == source_hash(notebook), (
+        f"the cells of {path.name} changed after it was executed; run `make notebooks`"
+    )
+    assert notebook.metadata["pricelab"]["profile"] == "laptop"
+    assert notebook.metadata["pricelab"]["machine"]
+
+
+@every_notebook
+def test_it_was_executed_from_top_to_bottom_without_an_error(path):
+    cells = code_cells(read(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert outputs and not [output for output in outputs if output.output_type == "error"]
+
+
+@every_notebook
+def test_a_repository_page_can_show_it(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert path.stat().st_size <= MAX_BYTES
+    assert "widgets" not in notebook.metadata
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for output in (output for cell in code_cells(notebook) for output in cell.outputs):
+        data = output.get("data", {})
+        assert WIDGET_TYPE not in data
+        assert "image/png" not in data or base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+# ---- how it reads
+
+
+@every_notebook
+def test_it_is_short(path):
+    notebook = read(path)
+    assert len(prose(notebook).split()) <= MAX_PROSE_WORDS
+    lengths = sorted(length(cell) for cell in code_cells(notebook))
+    assert len(lengths) in CODE_CELLS
+    assert statistics.median(lengths) <= MEDIAN_LINES
+    assert lengths[int(0.9 * len(lengths))] <= P90_LINES
+    assert length(code_cells(notebook)[0]) <= SETUP_LINES
+
+
+@every_notebook
+def test_no_cell_branches_on_the_profile(path):
+    for cell in code_cells(read(path)):
+        assert not re.search(r"\b(if|elif|match)\b.*(profile|PRICELAB_PROFILE)", cell.source), cell.source
+
+
+# ---- exercises
+
+
+@every_notebook
+def test_it_has_exercises_with_a_folded_hint_and_one_solution(path):
+    found = list(exercises(read(path)))
+    assert len(found) >= 2
+    for exercise in found:
+        assert exercise.id in EXERCISES
+        assert exercise.hints >= 1, f"{exercise.id} has no <details><summary>Hint</summary>"
+        assert len(exercise.solutions) == 1, f"{exercise.id} has {len(exercise.solutions)} solutions in python"
+
+
+# ---- running
+
+
+def with_solutions(notebook):
+    """The notebook with a cell after each exercise that runs its solution and asks for its ✓."""
+    result = notebook.copy()
+    for exercise in reversed(list(exercises(notebook))):
+        solution = "\n".join(exercise.solutions)
+        source = (
+            "from IPython.utils.capture import capture_output\n"
+            "with capture_output() as told:\n"
+            + "".join(f"    {line}\n" for line in f"{solution.rstrip()}\n{exercise.call}".splitlines())
+            + f"assert '✓ {exercise.id}' in told.stdout, told.stdout or told.stderr"
+        )
+        cell = nbformat.v4.new_code_cell(source, id=f"solution-{exercise.id}", execution_count=1)
+        result.cells.insert(exercise.cell + 1, cell)
+    return result
+
+
+@every_notebook
+@pytest.mark.timeout(600)
+def test_it_runs_alone_in_the_smoke_profile_and_its_solutions_are_right(path, tmp_path):
+    copy = tmp_path / path.name
+    nbformat.write(with_solutions(read(path)), copy)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "cache").mkdir()
+    environment = {**os.environ, "PRICELAB_PROFILE": "smoke", "PRICELAB_CACHE": str(tmp_path / "cache")}
+    environment.pop("PYTEST_ADDOPTS", None)
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini"), *nbval, str(copy)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

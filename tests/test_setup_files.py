@@ -1,0 +1,126 @@
+"""pyproject, lock, environment.yml, Makefile and CI agree with each other and with what the code imports."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line[:1] != "#"]
+LAB_MODULES = ("notebooks.py", "normalise.py")  # may import what the extra `lab` brings
+
+
+def requirements(*extras: str) -> dict[str, Requirement]:
+    """Name → requirement of the project and of ``extras``, the project's own name left out."""
+    lines = [
+        *PROJECT["dependencies"],
+        *(line for extra in extras for line in PROJECT["optional-dependencies"][extra]),
+    ]
+    found = {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+    return {name: r for name, r in found.items() if name != PROJECT["name"]}
+
+
+def lock() -> dict[str, Version]:
+    return {canonicalize_name(name): Version(version) for name, version in (x.split("==") for x in LOCK_LINES)}
+
+
+def test_the_lock_holds_plain_pins_only():
+    assert "torch==2.13.0" in LOCK_LINES
+    for line in LOCK_LINES:
+        requirement = Requirement(line)
+        assert line == f"{requirement.name}{requirement.specifier}" and "+" not in line and "*" not in line
+        assert [s.operator for s in requirement.specifier] == ["=="]
+    assert len(lock()) == len(LOCK_LINES)
+
+
+@pytest.mark.parametrize("name", sorted(requirements("lab", "test")))
+def test_the_lock_satisfies_every_requirement(name):
+    assert requirements("lab", "test")[name].specifier.contains(lock()[name])
+
+
+@pytest.mark.parametrize(
+    "name, version",
+    [
+        ("torch", "2.11"),
+        ("transformers", "5.15"),
+        ("peft", "0.20"),
+        ("ipywidgets", "7.7.1"),
+        ("ipython", "7.34"),
+    ],
+)
+def test_a_hosted_colab_machine_satisfies_the_lower_bounds(name, version):
+    assert requirements()[name].specifier.contains(version)
+
+
+def test_the_conda_environment_installs_this_project_under_the_same_lock():
+    content = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [entry for entry in content["dependencies"] if isinstance(entry, str)]
+    (pip,) = [entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict)]
+    assert content["name"] == PROJECT["name"]
+    assert pip == ["-c requirements.lock", "-e .[lab]"]
+    (python,) = [entry.partition("=")[2] for entry in conda if entry.startswith("python=")]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0")
+    assert "pip" in conda
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Top-level names of what a module imports from others, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {PROJECT["name"]}
+
+
+def test_what_the_code_imports_is_declared():
+    providers = metadata.packages_distributions()
+    undeclared = set()
+    for path in sorted((ROOT / "pricelab").rglob("*.py")):
+        declared = set(requirements("lab") if path.name in LAB_MODULES else requirements())
+        for module in imported_modules(path):
+            distributions = {canonicalize_name(name) for name in providers.get(module, [module])}
+            if not distributions & declared:
+                undeclared.add((path.name, module))
+    assert not undeclared
+
+
+def test_importing_pricelab_is_quick_and_light():
+    code = "import sys, pricelab; print(pricelab.__version__, *{'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(shown.stdout.split()) == 1, "importing pricelab loaded a heavy package"
+
+
+def test_every_make_target_is_explained_and_needs_the_environment():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = [line.split()[1] for line in listed.splitlines()]
+    assert {"help", "run", "lab", "test", "test-all", "notebooks", "bench", "clean"} <= set(targets)
+    for target in {*targets} - {"help", "clean"}:
+        plan = subprocess.run(["make", "-n", "-B", target], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "pip install" in plan.stdout and "requirements.lock" in plan.stdout
+
+
+def test_both_kinds_of_ci_run_the_same_script():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    steps = workflow["jobs"]["test"]["steps"]
+    assert "bash .ci/run" in [step.get("run") for step in steps]
+    assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "make test"
+    pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert all(SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0") for python in pythons)
+
+
+def test_the_licence_is_the_declared_one():
+    text = (ROOT / "LICENSE").read_text()
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS" in text
