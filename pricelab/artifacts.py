@@ -53,26 +53,30 @@ class Manifest:
     def read(cls, folder: Path) -> "Manifest":
         """The manifest in ``folder``; `ValueError` says what is wrong with it."""
         if not (folder / MANIFEST).is_file():
-            what = "an unfinished run; run the same `finetune` again to resume it" if is_unfinished(folder) else "no run"
+            unfinished = "an unfinished run; run the same `finetune` again to resume it"
+            what = unfinished if is_unfinished(folder) else "no run"
             raise ValueError(f"{folder} holds {what} (no {MANIFEST} there)")
         content = read_json(folder / MANIFEST)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
             raise ValueError(f"{folder / MANIFEST} has schema {found!r}, this version reads {SCHEMA}; update pricelab")
         try:
-            return cls(**content)
+            manifest = cls(**content)
+            outside = [name for name in manifest.files if Path(name).name != name]
         except TypeError as error:
             raise ValueError(f"{folder / MANIFEST} doesn't follow schema {SCHEMA}: {error}") from error
+        if outside:
+            raise ValueError(f"{folder / MANIFEST} names the file {outside[0]!r}, outside its folder; refused")
+        return manifest
 
     def check(self, folder: Path) -> None:
         """Compare every file's hash; `ValueError` names the first that is missing or changed."""
-        for name, expected in self.files.items():
+        weights = "config.json" if self.method == "full" else "adapter_model.safetensors"
+        for name in (weights, *self.files):
             path = folder / name
-            if Path(name).name != name:
-                raise ValueError(f"{folder / MANIFEST} names the file {name!r}, which lies outside its folder")
             if not path.is_file():
                 raise ValueError(f"{path} is missing; copy the whole folder again, or fine-tune with --overwrite")
-            if sha256_of(path) != expected:
+            if sha256_of(path) != self.files.get(name):
                 raise ValueError(f"{path} was changed after training: its SHA-256 isn't the manifest's; refused")
 
 
@@ -124,7 +128,7 @@ def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[A
     from pricelab.bases import load_base
 
     if manifest.method == "full":
-        base = load_base(str(folder), device=device)
+        base = load_base(str(folder.resolve()), device=device)  # "tiny" is a key, also where a folder is called so
         return base, base.model
     name, revision = manifest.base["name"], manifest.base["revision"]
     base = load_base(name, quantise=manifest.quantisation == "nf4", revision=revision, device=device)

@@ -72,7 +72,7 @@ def quiet() -> Iterator[None]:
 
 
 def locate(name: str, revision: str | None = None) -> tuple[str, str]:
-    """Where the weights of ``name`` are: (folder or hub id, what pins them: a hash of the files or the hub's commit)."""
+    """Where the weights of ``name`` are: folder or hub id, and what pins them, a hash or the hub's commit."""
     if name == "tiny":
         return _check_folder(data_dir() / "tiny-base")
     if name == "smollm2-135m":
@@ -81,8 +81,8 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str]:
         return _check_folder(Path(name))
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ValueError(
-            f"unknown base {name!r}: it is no folder here and no key; use one of {', '.join(REGISTRY)}, a folder in the "
-            "transformers format, or a hub id such as Qwen/Qwen3-0.6B-Base"
+            f"unknown base {name!r}: it is no folder here and no key; use one of {', '.join(REGISTRY)}, a folder in "
+            "the transformers format, or a hub id such as Qwen/Qwen3-0.6B-Base"
         )
     return name, _hub_commit(name, revision)
 
@@ -175,7 +175,7 @@ def load_base(
 
 
 def nf4(compute_dtype: Any) -> Any:
-    """bitsandbytes' settings for QLoRA: NF4, double quantisation, arithmetic in ``compute_dtype`` (arXiv 2305.14314)."""
+    """bitsandbytes' settings for QLoRA (arXiv 2305.14314): NF4, double quantisation, products in ``compute_dtype``."""
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -198,9 +198,7 @@ def _plain_generation(tokenizer: Any) -> Any:
     # A model's own generation settings (sampling, penalties) would make answers differ between machines.
     from transformers import GenerationConfig
 
-    return GenerationConfig(
-        do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
+    return GenerationConfig(do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
 
 
 def _pin(place: str, commit: str) -> dict[str, str]:

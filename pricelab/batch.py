@@ -1,22 +1,18 @@
-"""A whole file at once: estimates written beside its rows, or the error over all of its priced rows.
+"""A whole file at once: estimates written beside its rows, for ``pricelab predict``.
 
-Reading is left to `catalog`, estimating to `pricer`, judging to `evaluation`; this module joins them for
-``pricelab predict`` and ``pricelab evaluate``. Prices in US dollars. Introduced in notebook 12.
+Reading is left to `catalog`, estimating to `pricer`. Prices in US dollars. Introduced in notebook 12.
 """
 
 import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pricelab.files import write_text_atomic
 
 if TYPE_CHECKING:
-    from pricelab.catalog import Catalog
-    from pricelab.evaluation import Difference, Score
     from pricelab.pricer import Pricer
 
 ADDED_COLUMNS = ("estimate", "low", "high", "warning")
@@ -111,56 +107,3 @@ def _extended(line: str, answer: dict[str, Any]) -> str:
     """The JSON object of ``line`` with more keys; what is there keeps its very digits."""
     head = line.strip().removesuffix("}").rstrip()
     return head + ("" if head.endswith("{") else ", ") + json.dumps(answer, ensure_ascii=False)[1:]
-
-
-@dataclass(frozen=True)
-class FileEvaluation:
-    """The models' errors on one file."""
-
-    scores: tuple["Score", ...]  # of the fine-tuned model first, then of its references
-    differences: Mapping[str, "Difference"]  # reference → dollars saved per item against it
-    notes: tuple[str, ...]  # what was kept and dropped, and what else to know
-
-    def as_dict(self) -> dict[str, Any]:
-        """The evaluation for JSON."""
-        differences = {name: asdict(difference) for name, difference in self.differences.items()}
-        scores = [score.to_dict() for score in self.scores]
-        return {"scores": scores, "saved_per_item": differences, "notes": self.notes}
-
-    def __str__(self) -> str:
-        from pricelab.show import text_table
-
-        rows = [score.as_row() for score in self.scores]
-        table = text_table(list(rows[0]), [list(row.values()) for row in rows])
-        saved = [f"saved against {name}: {value}" for name, value in self.differences.items()]
-        return "\n".join([*self.notes, "", table, "", *saved])
-
-
-def evaluate_file(
-    pricer: "Pricer", source: Path, *, columns: Mapping[str, str] | None = None, progress: bool = True
-) -> FileEvaluation:
-    """Score ``pricer``, its stored ridge and its training prices' median on every usable row of ``source``.
-
-    Raises `ValueError` for a file that `load_catalog` cannot read, or a model that answers no row.
-    """
-    import numpy as np
-
-    from pricelab.catalog import load_catalog
-    from pricelab.evaluation import evaluate, paired_difference
-
-    catalog = load_catalog(source, columns=columns, seed=pricer.manifest.seed)
-    items = [item for split in catalog.splits.values() for item in split]
-    texts, prices = [item.text for item in items], np.array([item.price for item in items])
-    answers = pricer.estimate(texts, progress=progress)
-    estimates, low, high = (np.array([getattr(answer, end) for answer in answers]) for end in ADDED_COLUMNS[:3])
-    references = {model.name: model.predict(texts) for model in (pricer.constant, pricer.ridge)}
-    scores = [evaluate(prices, estimates, low, high, name=pricer.name)]
-    scores += [evaluate(prices, guesses, name=name) for name, guesses in references.items()]
-    saved = {name: paired_difference(prices, estimates, guesses) for name, guesses in references.items()}
-    return FileEvaluation(tuple(scores), saved, (str(catalog.report), *_seen(pricer, catalog)))
-
-
-def _seen(pricer: "Pricer", catalog: "Catalog") -> list[str]:
-    if pricer.manifest.data["fingerprint"] != catalog.fingerprint:
-        return []
-    return ["  note: the model learned from this very file, so these errors are too low; use rows it never saw"]

@@ -157,13 +157,20 @@ def finetune(
 
     Example: pricelab finetune workshop --out runs/tiny --base tiny
     """
+    from pricelab import Pricer, load_catalog
     from pricelab import finetune as tune
-    from pricelab import load_catalog
+    from pricelab.comparison import compare
 
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed)
     print(loaded.report, file=sys.stderr)
     result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite)
-    print(_json(asdict(result.manifest)) if as_json else result.report())
+    comparison = compare(Pricer.load(out), loaded["test"], progress=True)
+    if as_json:
+        print(_json({"manifest": asdict(result.manifest), "test": comparison.to_dict()}))
+        return
+    print(
+        f"\nOn the {len(loaded['test']):,} test items, which it never saw:\n{comparison}\n\nThe predictor is in {out}."
+    )
 
 
 @app.command()
@@ -203,9 +210,14 @@ def _print_estimate(answer: Any, as_json: bool) -> None:
     if as_json:
         print(_json({name: getattr(answer, name) for name in ("estimate", "low", "high", "warning")}))
         return
-    print(f"${answer.estimate:,.0f} (80 % interval ${answer.low:,.0f} to ${answer.high:,.0f})")
+    estimate, low, high = (_dollars(price) for price in (answer.estimate, answer.low, answer.high))
+    print(f"{estimate} (80 % interval {low} to {high})")
     if answer.warning:
         print(f"warning: {answer.warning}", file=sys.stderr)
+
+
+def _dollars(price: float) -> str:
+    return f"${price:,.0f}" if price >= 10 else f"${price:,.2f}"
 
 
 @app.command()
@@ -220,10 +232,11 @@ def evaluate(
     Example: pricelab evaluate runs/shop data/catalog/test.csv
     """
     from pricelab import Pricer
-    from pricelab.batch import evaluate_file
+    from pricelab.comparison import compare_file
 
-    result = evaluate_file(Pricer.load(folder), file, columns=_columns(column))
-    print(_json(result.as_dict()) if as_json else result)
+    comparison, rows = compare_file(Pricer.load(folder), file, columns=_columns(column), progress=True)
+    print(rows, file=sys.stderr)
+    print(_json(comparison.to_dict()) if as_json else comparison)
 
 
 def _columns(named: Sequence[str] | None) -> dict[str, str] | None:

@@ -6,11 +6,12 @@ Notation: B items, prices in US dollars.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pricelab.catalog import Item
+from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
 from pricelab.pricer import PriceEstimate, Pricer
 from pricelab.show import html_table, text_table
@@ -49,6 +50,36 @@ class Comparison:
 def compare(pricer: Pricer, items: Sequence[Item], *, progress: bool = False, seed: int = 0) -> Comparison:
     """Price B items with ``pricer`` and with the constant and the ridge that were stored with it."""
     return compare_estimates(pricer, items, pricer.estimate([item.text for item in items], progress=progress), seed)
+
+
+def compare_file(
+    pricer: Pricer, path: str | Path, *, columns: Mapping[str, str | None] | None = None, progress: bool = False
+) -> tuple[Comparison, str]:
+    """Compare on the usable rows of a file; also returns, in words, which rows those are.
+
+    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows.
+
+    Raises:
+        ValueError: the file can't be read, or has no usable row.
+    """
+    items, report = load_items(path, columns=columns)
+    if not items:
+        raise ValueError(f"{path} has no usable row:\n{report}")
+    words = str(report)
+    if unseen := _unseen_part(pricer, path, columns):
+        items = unseen
+        words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
+    return compare(pricer, items, progress=progress), words
+
+
+def _unseen_part(pricer: Pricer, path: str | Path, columns: Mapping[str, str | None] | None) -> tuple[Item, ...]:
+    if pricer.manifest is None:
+        return ()
+    try:
+        catalog = load_catalog(path, columns=columns, seed=pricer.manifest.seed)
+    except ValueError:  # too few rows to have been learned from
+        return ()
+    return catalog["test"] if catalog.fingerprint == pricer.manifest.data["fingerprint"] else ()
 
 
 def compare_estimates(

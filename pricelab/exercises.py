@@ -162,7 +162,7 @@ _IN_ORDER: tuple[Exercise, ...] = (
             wrong={
                 10: "that is the mode, the likeliest price; 70 % of the probability lies above it",
                 35.5: "that is the mean; it makes the expected squared error smallest",
-                25: "half-way between two prices is no better than the nearer of them: the sum has passed one half at $20",
+                25: "half-way is no better than the nearer price: the sum has passed one half at $20",
                 30: "at $30 the sum is 0.80; it passes one half earlier",
             },
             unit="dollars",

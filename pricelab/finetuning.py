@@ -3,6 +3,7 @@
 The loop itself is in `training`, the folder's format in `artifacts`. Introduced in notebook 07.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,12 +16,13 @@ from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinish
 from pricelab.baselines import TfidfRidge
 from pricelab.catalog import Catalog, Item
 from pricelab.files import read_json, write_json_atomic
-from pricelab.intervals import calibrate, raw_interval
+from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
-from pricelab.profiles import Profile, detect
+from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.training import METHODS, Recipe, load_trainable, train
 
 CHECKPOINTS = "checkpoints"
+RESULT = "result"  # in there, until it is whole
 UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
 TRAINING_MINIMUM = 16  # items: one step
 
@@ -41,7 +43,7 @@ def finetune(
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
-    An unfinished run of the same settings in ``out`` is resumed at its last checkpoint.
+    An unfinished run of the same settings in ``out`` is resumed at its last checkpoint, also with ``overwrite``.
 
     Args:
         catalog: what to learn from.
@@ -50,7 +52,7 @@ def finetune(
         method: ``"qlora"`` (adapters on a 4-bit base), ``"lora"`` (on a 16-bit base) or ``"full"`` (all weights).
         seed: of the adapters' start and of the order of items.
         recipe: settings; by default `default_recipe`.
-        overwrite: replace what a run left in ``out``.
+        overwrite: replace a finished run in ``out``, or an unfinished one of other settings.
         progress: show a progress bar and the loss while training.
 
     Raises:
@@ -63,15 +65,18 @@ def finetune(
     base = base or profile.base
     recipe = recipe or default_recipe(profile, method, len(catalog["train"]))
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict()}
-    _open_folder(folder, settings, overwrite)
     items = _training_items(catalog, recipe, profile, seed)
+    _check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
+    _open_folder(folder, settings)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
     losses, seconds = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress)
+    if method == "full":
+        _round_as_saved(model, loaded.device)
     pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
     calibration = _calibration(pricer, catalog["calibration"][: profile.calibration_items], progress)
     texts, prices = [item.text for item in items], [item.price for item in items]
-    TfidfRidge().fit(texts, prices).save(folder)
+    ridge = TfidfRidge().fit(texts, prices)
     manifest = Manifest(
         method=method,
         base={"name": base, "revision": loaded.revision},
@@ -85,7 +90,7 @@ def finetune(
         calibration=calibration,
         metrics={"train_seconds": round(seconds, 1), "losses": [round(loss, 4) for loss in losses]},
     )  # fmt: skip
-    return Run(folder, losses, seconds, _finish(folder, model, loaded.tokenizer, manifest))
+    return Run(folder, losses, seconds, _finish(folder, model, loaded.tokenizer, ridge, manifest))
 
 
 def default_recipe(profile: Profile, method: str, items: int) -> Recipe:
@@ -101,8 +106,8 @@ def default_recipe(profile: Profile, method: str, items: int) -> Recipe:
     )
 
 
-def _open_folder(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
-    """Make ``folder`` ready to train in, without touching what isn't a run of ours."""
+def _check_folder(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
+    """Refuse a folder that isn't ours to write in, or whose run would be lost without ``overwrite``."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a folder for the result")
     known = is_finished(folder) or is_unfinished(folder)
@@ -110,30 +115,36 @@ def _open_folder(folder: Path, settings: dict[str, Any], overwrite: bool) -> Non
         raise ValueError(f"{folder} holds files that are no run of pricelab; give a new folder")
     if is_finished(folder) and not overwrite:
         raise ValueError(f"{folder} holds a finished run; use --overwrite to replace it, or give a new folder")
-    if overwrite and known:
-        _clear(folder)
-    elif known and (before := read_json(folder / RUN)) != settings:
-        changed = ", ".join(sorted(key for key in settings if before.get(key) != settings[key]))
+    if is_unfinished(folder) and not overwrite and (changed := _changed(folder, settings)):
         raise ValueError(
             f"{folder} holds an unfinished run with another {changed}; use the same settings to resume it, or "
             "--overwrite to start again"
         )
-    write_json_atomic(folder / RUN, settings)
 
 
-def _clear(folder: Path) -> None:
-    """Remove an earlier run: its manifest first, so that what is left never looks finished."""
-    names = list(Manifest.read(folder).files) if is_finished(folder) else []
-    for name in (MANIFEST, *names, RUN):
-        (folder / name).unlink(missing_ok=True)
+def _open_folder(folder: Path, settings: dict[str, Any]) -> None:
+    """Note the settings of the run that starts in ``folder`` and remove another run's files; a resume keeps them."""
+    if is_unfinished(folder) and not _changed(folder, settings):
+        return
+    files = Manifest.read(folder).files if is_finished(folder) else {}
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    write_json_atomic(folder / RUN, settings)
+    for name in (MANIFEST, *files):  # the manifest first, so that what is left never looks finished
+        (folder / name).unlink(missing_ok=True)
+
+
+def _changed(folder: Path, settings: dict[str, Any]) -> str:
+    """Names of the settings in which the unfinished run in ``folder`` differs."""
+    before = read_json(folder / RUN)
+    return ", ".join(sorted(key for key in {*before, *settings} if before.get(key) != settings.get(key)))
 
 
 def _training_items(catalog: Catalog, recipe: Recipe, profile: Profile, seed: int) -> Sequence[Item]:
-    """The training split, or a random part of it when a whole epoch is more than this machine's share."""
+    """The training split, or a random part of it when all its passes are more than this machine's share."""
     items = catalog["train"]
-    if len(items) < TRAINING_MINIMUM:
-        raise ValueError(f"{len(items)} training items are too few; give a catalog with at least {TRAINING_MINIMUM}")
+    for split, least in (("train", TRAINING_MINIMUM), ("calibration", fewest_items(LEVEL))):
+        if (n := len(catalog[split])) < least:
+            raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
     most = int(profile.max_item_passes / recipe.epochs)
     if len(items) <= most:
         return items
@@ -153,17 +164,36 @@ def _calibration(pricer: Pricer, items: Sequence[Item], progress: bool) -> dict[
     return asdict(calibrate(np.array([item.price for item in items]), low, high))
 
 
-def _finish(folder: Path, model: Any, tokenizer: Any, manifest: Manifest) -> Manifest:
-    """Save the weights, seal the folder, drop the checkpoints."""
-    if manifest.method == "full":
-        import torch
+def _round_as_saved(model: Any, device: str) -> None:
+    """Round all weights to bf16, as the saved checkpoint will, so that the intervals fit the model that gets loaded."""
+    import torch
 
-        model.to(torch.bfloat16)
-        tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in
-    names = [path.name for path in folder.iterdir() if path.is_file() and path.name not in (RUN, MANIFEST)]
+    dtype, _ = pick_precision(device)
+    for weight in model.parameters():
+        weight.data = weight.data.to(torch.bfloat16).to(dtype)
+
+
+def _finish(folder: Path, model: Any, tokenizer: Any, ridge: TfidfRidge, manifest: Manifest) -> Manifest:
+    """Save weights and baseline, seal the folder, drop the checkpoints."""
+    result = folder / CHECKPOINTS / RESULT
+    _save_model(result, model, tokenizer, manifest)
+    ridge.save(result)
+    names = [path.name for path in result.iterdir()]
+    for name in names:
+        os.replace(result / name, folder / name)
     sealed = manifest.seal(folder, names)
     (folder / RUN).unlink()
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return sealed
+
+
+def _save_model(result: Path, model: Any, tokenizer: Any, manifest: Manifest) -> None:
+    if manifest.method == "full":
+        import torch
+
+        model.to(torch.bfloat16).save_pretrained(result)
+        tokenizer.save_pretrained(result)
+        return
+    model.peft_config["default"].base_model_name_or_path = manifest.base["name"]  # not where this machine keeps it
+    model.save_pretrained(result)
+    (result / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in

@@ -46,11 +46,13 @@ def calibrate(prices: np.ndarray, low: np.ndarray, high: np.ndarray, level: floa
     n = len(prices)
     rank = int(np.ceil((n + 1) * level))
     if rank > n:
-        raise ValueError(f"{n} calibration items are too few for an interval of {level:.0%}; give at least {_fewest(level)}")
+        least = fewest_items(level)
+        raise ValueError(f"{n} calibration items are too few for an interval of {level:.0%}; give at least {least}")
     price = np.log(prices)
     misses = np.maximum(np.log(low) - price, price - np.log(high))
     return Calibration(float(np.sort(misses)[rank - 1]), n, level)
 
 
-def _fewest(level: float) -> int:
-    return int(np.ceil(level / (1 - level)))
+def fewest_items(level: float) -> int:
+    """The least number of calibration items for which an interval of ``level`` exists."""
+    return int(np.ceil(round(level / (1 - level), 9)))  # 0.8 / 0.2 is a little more than 4 in floating point

@@ -10,7 +10,8 @@ from typing import Any
 from pricelab.files import cache_dir, data_dir
 from pricelab.profiles import detect
 
-TRAVELLER = "te-0001"  # id of the product that travels through the workbook
+TRAVELLER = "te-0134"  # id of the product that travels through the workbook
+
 
 def workspace() -> Path:
     """The folder in the cache for this profile's runs and scores."""

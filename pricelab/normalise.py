@@ -23,13 +23,14 @@ def source_hash(notebook: Any) -> str:
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 
-def normalise(notebook: Any, profile: str, *, images: Path, machine: str = "") -> Any:
+def normalise(notebook: Any, profile: str, *, images: Path, machine: str = "", seconds: float = 0.0) -> Any:
     """The executed ``notebook`` as it is committed; the given one is left as it was.
 
     Ids stay; counts run 1…n; widget state, stderr, transient metadata and overwritten progress lines go. A
     cell's widget becomes the picture in ``images`` that the cell's metadata names, as in
     ``{"pricelab": {"picture": "predictor.png"}}``, or goes as well. ``metadata.pricelab`` records the hash of
-    the source, the profile and the machine. Raises `ValueError` when a named picture is missing.
+    the source, the profile, the machine and the seconds that the execution took. Raises `ValueError` when a named
+    picture is missing.
     """
     result = copy.deepcopy(notebook)
     count = 0
@@ -48,6 +49,7 @@ def normalise(notebook: Any, profile: str, *, images: Path, machine: str = "") -
             "source_hash": source_hash(result),
             "profile": profile,
             "machine": machine or this_machine(),
+            "seconds": round(seconds),
         },
     }
     return result

@@ -83,10 +83,8 @@ def _run_one(path: Path, out: Path | None, profile: str, in_place: bool, show: C
     seconds = time.monotonic() - started
     copy = None
     if in_place and not error:
-        copy, notebook = (
-            path,
-            normalise(notebook, profile, images=path.resolve().parents[1] / "docs" / "images"),
-        )
+        images = path.resolve().parents[1] / "docs" / "images"
+        copy, notebook = path, normalise(notebook, profile, images=images, seconds=seconds)
     elif out is not None and not in_place:
         copy = out / path.name
     if copy:

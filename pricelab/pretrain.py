@@ -144,8 +144,9 @@ Made by `pricelab pretrain --out DIR --seed {facts["seed"]}` from the text of th
 holds no prices. Llama architecture, bf16 weights, a byte-pair tokenizer of its own that writes one digit a token.
 Licence: Apache-2.0, like pricelab.
 
-**For**: running every notebook in seconds on any machine. **Not for**: anything else. It has read about {facts["tokens"]:,}
-tokens of shop text and nothing of the world; its perplexity on unseen product texts is {perplexity:.1f}.
+**For**: running every notebook in seconds on any machine. **Not for**: anything else. It has read about
+{facts["tokens"]:,} tokens of shop text and nothing of the world; its perplexity on unseen product texts is
+{perplexity:.1f}.
 
 | fact | value |
 |---|---|

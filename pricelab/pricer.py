@@ -6,7 +6,7 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -78,7 +78,8 @@ class Pricer:
         Full fine-tuning leaves no base behind, so there the base is loaded again.
         """
         if self.manifest and self.manifest.method == "full":
-            return Pricer.from_base(self.manifest.base["name"], max_text_tokens=self.max_text_tokens)
+            base = load_base(**self.manifest.base, device=self.base.device)
+            return Pricer.from_base(base, max_text_tokens=self.max_text_tokens)
         name = f"{self.base.key}, untuned"
         return replace(self, name=name, adapter=False, calibration=None, ridge=None, manifest=None)
 
@@ -90,7 +91,7 @@ class Pricer:
         return ConstantPrice(self.manifest.data["median_price_usd"]) if self.manifest else None
 
     @overload
-    def estimate(self, descriptions: str) -> PriceEstimate: ...
+    def estimate(self, descriptions: str) -> PriceEstimate: ...  # type: ignore[overload-overlap]
     @overload
     def estimate(self, descriptions: Sequence[str], *, progress: bool = ...) -> list[PriceEstimate]: ...
     def estimate(self, descriptions: Any, *, progress: bool = False) -> Any:
@@ -149,7 +150,8 @@ class Pricer:
         low, high = raw_interval(distribution)
         if self.calibration is not None:
             low, high = self.calibration.widen(low, high)
-        median = PRICES_USD[(distribution.cumsum(1) >= 0.5).argmax(1)].astype(float)
+        half = distribution.cumsum(1) >= 0.5
+        median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)  # NaN: the model gave no probabilities
         warnings = [self._warning(was_cut, share) for (_, was_cut), share in zip(prompts, cut, strict=True)]
         ends = zip(median, np.minimum(low, median), np.maximum(high, median), distribution, warnings, strict=True)
         return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in ends]
@@ -167,13 +169,15 @@ class Pricer:
         import torch
 
         off = not self.adapter and hasattr(self.model, "disable_adapter")
+        bare = self.model.disable_adapter() if off else contextlib.nullcontext()
         dtype, _ = pick_precision(self.base.device)
-        with torch.inference_mode(), autocast(self.base.device, dtype), quiet():
-            with self.model.disable_adapter() if off else contextlib.nullcontext():
-                yield
+        with torch.inference_mode(), autocast(self.base.device, dtype), quiet(), bare:
+            yield
 
 
 def _texts(descriptions: Sequence[str]) -> list[str]:
+    if isinstance(descriptions, str) or not isinstance(descriptions, Iterable):
+        raise ValueError(f"expected a list of descriptions, got {type(descriptions).__name__} ({descriptions!r})")
     texts = list(descriptions)
     for row, text in enumerate(texts):
         if not isinstance(text, str):

@@ -5,6 +5,7 @@ price in whole dollars, one digit per token, and the end-of-text token. It leave
 probabilities to `decoding`. T is a number of tokens.
 """
 
+import math
 import re
 from typing import Any
 
@@ -16,7 +17,7 @@ _LEADING_NUMBER = re.compile(r"\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 
 def whole_dollars(price: float) -> int:
     """The label for a price in US dollars: rounded to whole dollars (half up) and kept within 1…999."""
-    if not price > 0:
+    if not 0 < price < math.inf:
         raise ValueError(f"a price must be a positive number of US dollars, got {price!r}")
     return min(max(int(price + 0.5), 1), 10**MAX_DIGITS - 1)
 
@@ -32,9 +33,11 @@ def prompt_tokens(tokenizer: Any, text: str, max_text_tokens: int) -> tuple[list
     The suffix is never cut, so a long description can't push the question out of the prompt. Uncut, the ids equal
     those of `prompt_text` as a whole.
     """
-    body = tokenizer.encode(text.strip(), add_special_tokens=True)
+    whole = tokenizer.encode(prompt_text(text), add_special_tokens=True)
     suffix = tokenizer.encode(SUFFIX, add_special_tokens=False)
-    return body[:max_text_tokens] + suffix, len(body) > max_text_tokens
+    if len(whole) <= max_text_tokens + len(suffix):
+        return whole, False
+    return tokenizer.encode(text.strip(), add_special_tokens=True)[:max_text_tokens] + suffix, True
 
 
 def answer_tokens(tokenizer: Any, price: float) -> list[int]:
@@ -53,8 +56,9 @@ def digit_tokens(tokenizer: Any) -> list[int]:
     for number in ("1", "24", "100", "305", "999"):
         expected = start + [token for d in number for token in digits[int(d)]]
         if any(len(d) != 1 for d in digits) or tokenizer.encode(SUFFIX + number, add_special_tokens=False) != expected:
+            pieces = tokenizer.tokenize(SUFFIX + number)[len(start) :]
             raise ValueError(
-                f"the tokenizer writes {number!r} as {tokenizer.tokenize(SUFFIX + number)[len(start):]}, but pricelab "
+                f"the tokenizer writes {number!r} as {pieces}, but pricelab "
                 "reads prices one digit per token; choose a base that does so (SmolLM2, Qwen3)"
             )
     return [d[0] for d in digits]
@@ -71,4 +75,4 @@ def parse_price(answer: str) -> float | None:
 
 def follows_format(answer: str) -> bool:
     """Whether a free answer is exactly what the contract asks for: 1 to 999 in whole dollars and nothing else."""
-    return re.fullmatch(r"[1-9]\d{0,2}", answer) is not None
+    return re.fullmatch(r"[1-9][0-9]{0,2}", answer) is not None

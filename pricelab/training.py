@@ -16,6 +16,7 @@ from typing import Any
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
+from pricelab.files import read_json
 from pricelab.profiles import pick_precision
 from pricelab.progress import LossDisplay
 from pricelab.prompt import answer_tokens, prompt_tokens
@@ -43,6 +44,8 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate", "rank", "alpha", "max_text_tokens", "save_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0, got {getattr(self, name)!r}")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup is a share of the steps, from 0 to less than 1, got {self.warmup!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON holds them."""
@@ -130,8 +133,15 @@ def train(
 def newest_checkpoint(folder: Path) -> str | None:
     """The newest complete checkpoint that `Trainer` left in ``folder``, or None."""
     # Trainer writes trainer_state.json after the weights and the optimizer, so an interrupted checkpoint lacks it.
-    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if path.stat().st_size > 0]
+    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if _is_whole(path)]
     return str(max(complete, key=lambda path: int(path.name.rpartition("-")[2]))) if complete else None
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        return bool(read_json(state))
+    except ValueError:
+        return False
 
 
 def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints: Path, seed: int) -> Any:

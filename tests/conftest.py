@@ -30,3 +30,58 @@ def own_cache(request: pytest.FixtureRequest, tmp_path_factory, monkeypatch) -> 
     """An empty cache for each test; tests of real weights keep the machine's, so as to download once."""
     if not request.node.get_closest_marker("weights"):
         monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> None:
+    """Toy models are too small for several threads to help."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy_catalog():
+    """A few workshop items: enough to train on in seconds."""
+    from pricelab.catalog import Catalog, load_catalog
+
+    workshop = load_catalog("workshop")
+    sizes = {"train": 64, "validation": 40, "calibration": 24, "test": 24}
+    return Catalog("toy", {split: workshop[split][:size] for split, size in sizes.items()}, workshop.report)
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer(toy_catalog):
+    """A tokenizer made as the tiny base's is, of 400 tokens."""
+    from pricelab.pretrain import train_tokenizer
+
+    return train_tokenizer([item.text for item in toy_catalog["train"]], vocabulary=400)
+
+
+@pytest.fixture
+def toy_model(toy_tokenizer, one_thread):
+    """A fresh fp32 model with random weights, lively enough that texts lead to different answers."""
+    import torch
+
+    return _toy_model(torch.float32, toy_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def toy_base(tmp_path_factory, toy_tokenizer, one_thread):
+    """The same as a base folder with bf16 weights."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("bases") / "toy"
+    _toy_model(torch.bfloat16, toy_tokenizer).save_pretrained(folder)
+    toy_tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _toy_model(dtype, tokenizer):
+    from transformers import set_seed
+
+    from pricelab.pretrain import SHAPE, new_model
+
+    set_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "initializer_range": 0.2}
+    return new_model(tokenizer, {**SHAPE, **sizes}).to(dtype).eval()

@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_with_130(command, monkeypatch):
 
 def test_predict_prints_an_estimate_with_its_interval(command, pricer):
     code, out, _ = command("predict", "runs/shop", "a red chair")
-    assert (code, out) == (0, "$11 (80 % interval $6 to $16)\n")
+    assert (code, out) == (0, "$11 (80 % interval $5.50 to $16)\n")
     assert pricer.loaded == [Path("runs/shop")]
 
 

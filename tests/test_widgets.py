@@ -2,6 +2,8 @@
 
 import html.parser
 import re
+import threading
+import time
 from types import SimpleNamespace
 
 import ipywidgets
@@ -126,6 +128,25 @@ def test_an_interrupt_passes_through_and_leaves_the_form_usable():
     with pytest.raises(KeyboardInterrupt):
         state.ask(DRILL)
     assert state.status == "failed" and "stopped" in state.error
+
+
+def test_one_question_at_a_time():
+    busy, most = [], []
+
+    def slow(text):
+        busy.append(text)
+        most.append(len(busy))
+        time.sleep(0.02)
+        busy.remove(text)
+        return estimate()
+
+    state = PredictorState(SimpleNamespace(estimate=slow, name="slow"), compare=False)
+    threads = [threading.Thread(target=state.ask, args=(f"item {k}",)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1] and state.status == "answered"
 
 
 # ---- view

@@ -5,6 +5,7 @@ of core ipywidgets (7.7 and 8.1). How an answer looks stands in ``cards``, how a
 """
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +37,14 @@ class PredictorState:
     untuned: Any = None  # PriceEstimate of the bare base
     error: str = ""  # in words, empty when there is none
     on_change: Callable[[], None] = field(default=lambda: None, repr=False)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def ask(self, text: str) -> None:
         """Estimate the price of a description. Whatever goes wrong ends in ``error``, nothing is raised."""
+        with self.turn:  # a click may come in a thread of its own while a cell asks
+            self._ask(text)
+
+    def _ask(self, text: str) -> None:
         self.text, self.answer, self.untuned = str(text or ""), None, None
         self.error = "stopped before there was a price"  # stands only if the kernel is interrupted
         self._set("estimating")

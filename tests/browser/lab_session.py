@@ -16,6 +16,7 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 START_SECONDS = 60
+SETTLE_MS = 3_000
 HEIGHT_PX = 1200  # of the window: the whole form fits, also at phone width
 NEWS_OFF = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
@@ -127,6 +128,8 @@ class Lab:
         self.box.or_(failure).first.wait_for(timeout=120_000)
         if failure.count():
             raise RuntimeError(f"the notebook failed:\n{failure.first.inner_text()}")
+        # JupyterLab opens a kernel thread for widgets' messages; while it does, a click may overtake the text
+        self.page.wait_for_timeout(SETTLE_MS)
 
     @property
     def form(self):

@@ -1,0 +1,116 @@
+"""Score the shipped predictor on both test splits and rewrite the README's tables: `python -m benchmarks.results`.
+
+The scores go to ``data/results/<base>.json`` with the machine; the README takes its numbers from there and from the
+committed notebooks, never from a hand. With ``--readme`` only the README is rewritten.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pricelab.files import read_json, write_json_atomic, write_text_atomic
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+RESULTS = ROOT / "data" / "results"
+BASE = "smollm2-135m"
+SPLITS = {"test": "test: new items of known families", "test-unseen": "test-unseen: families never seen"}
+
+
+def measure(base: str = BASE) -> Path:
+    """Score ``data/adapters/<base>`` beside its stored baselines on all items of both test splits."""
+    from pricelab import Pricer, load_catalog
+    from pricelab.comparison import compare
+    from pricelab.normalise import this_machine
+
+    catalog = load_catalog("workshop")
+    pricer = Pricer.load(ROOT / "data" / "adapters" / base)
+    start = time.perf_counter()
+    splits = {split: compare(pricer, catalog[split], progress=True).to_dict() for split in SPLITS}
+    facts = {
+        "command": "python -m benchmarks.results",
+        "machine": this_machine(),
+        "seconds": round(time.perf_counter() - start),
+        "train_items": pricer.manifest.data["train_items"],
+        "train_seconds": pricer.manifest.metrics["train_seconds"],
+        "epochs": pricer.manifest.recipe["epochs"],
+        "adapter_sha256": pricer.manifest.files["adapter_model.safetensors"],
+    }
+    path = RESULTS / f"{base}.json"
+    write_json_atomic(path, {**facts, "splits": splits})
+    return path
+
+
+def with_section(text: str, name: str, content: str) -> str:
+    """``text`` with what stands between the markers of section ``name`` replaced."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the README needs exactly one {begin} and one {end}")
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n{content.strip()}\n{end}{rest.split(end)[1]}"
+
+
+def results_table(facts: dict[str, Any]) -> str:
+    """The scores as a Markdown table with intervals, and the paired differences in words."""
+    lines = ["| split | model | mean abs. error [95 %] | median | within 20 % |", "|---|---|---|---|---|"]
+    for split, words in SPLITS.items():
+        for score in facts["splits"][split]["scores"]:
+            lines.append(
+                f"| {words}, n = {score['n']} | {score['name']} | {_interval(score['mae'])} | ",
+            )
+            lines[-1] += f"${score['median_ae']:.2f} | {score['hit_rate']:.0%} |"
+        lines.append(f"| | best possible | ${facts['splits'][split]['floor_usd']:.2f} | | |")
+    lines += ["", *_differences(facts), ""]
+    minutes = facts["train_seconds"] / 60
+    lines.append(
+        f"Trained on {facts['train_items']:,} items for {facts['epochs']:g} epochs in {minutes:.0f} minutes; "
+        f"machine: {facts['machine']}. Written by `{facts['command']}`."
+    )
+    return "\n".join(lines)
+
+
+def _differences(facts: dict[str, Any]) -> list[str]:
+    return [
+        f"- On `{split}`, fine-tuning saves {_interval(saved)} an item against {name} (paired, n = {saved['n']})."
+        for split in SPLITS
+        for name, saved in facts["splits"][split]["saved"].items()
+    ]
+
+
+def _interval(value: dict[str, float]) -> str:
+    return f"{_dollars(value['value'])} [{_dollars(value['low'])}, {_dollars(value['high'])}]"
+
+
+def _dollars(value: float) -> str:
+    return f"{'−' if value < 0 else ''}${abs(value):.2f}"
+
+
+def notebook_table() -> str:
+    """The committed notebooks with the minutes that their last execution took."""
+    lines = ["| notebook | minutes |", "|---|---|"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        title = next(line for line in "".join(notebook["cells"][0]["source"]).splitlines() if line.startswith("# "))
+        minutes = notebook["metadata"]["pricelab"]["seconds"] / 60
+        lines.append(f"| [{title[2:]}](notebooks/{path.name}) | {minutes:.1f} |")
+    machine = notebook["metadata"]["pricelab"]["machine"]
+    return "\n".join([*lines, "", f"Minutes of the last execution in the `laptop` profile; machine: {machine}."])
+
+
+def readme() -> str:
+    """The README with all written sections renewed."""
+    text = with_section(README.read_text(encoding="utf-8"), "notebooks", notebook_table())
+    return with_section(text, "results", results_table(read_json(RESULTS / f"{BASE}.json")))
+
+
+def main(arguments: list[str]) -> None:
+    """Measure unless told ``--readme``, then rewrite the README."""
+    if "--readme" not in arguments:
+        print(measure())
+    write_text_atomic(README, readme())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
