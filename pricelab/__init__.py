@@ -3,6 +3,7 @@
 The public names load on first use, so that ``import pricelab`` stays quick. Notebook 00 introduces them.
 """
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +21,9 @@ _HOME = {
     "claim": "checks",
 }
 __all__ = ["__version__", *_HOME]
+
+# bitsandbytes asks for an optional kernel package whenever it is imported on a CPU; nothing here would be faster with it.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

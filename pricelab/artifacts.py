@@ -125,7 +125,7 @@ def load_pricer(folder: Path, device: str | None = None) -> Pricer:
 def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[Any, Any]:
     from peft import PeftModel
 
-    from pricelab.bases import load_base
+    from pricelab.bases import load_base, quiet
 
     if manifest.method == "full":
         base = load_base(str(folder.resolve()), device=device)  # "tiny" is a key, also where a folder is called so
@@ -137,4 +137,5 @@ def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[A
             f"{folder} was trained on {name} at {revision[:12]}, here it is {base.revision[:12]}; an adapter fits only "
             "the weights it was trained on"
         )
-    return base, PeftModel.from_pretrained(base.model, str(folder))
+    with quiet():
+        return base, PeftModel.from_pretrained(base.model, str(folder))

@@ -1,4 +1,4 @@
-"""The two halves of a causal language model: the layers that make hidden states, and the head that scores words.
+"""The two halves of a causal language model: the layers that make hidden states, and the head that scores the vocabulary.
 
 Only a few positions of a prompt need the head, which on a small model is a third of the work. Picking those rows first,
 as a contiguous matrix, keeps the rest of the vocabulary product from being computed. Shared by training and decoding.
@@ -15,18 +15,24 @@ def causal_lm(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def hidden_states(model: Any, input_ids: Any, attention_mask: Any, cache: Any = None, use_cache: bool = False) -> Any:
-    """Run the layers: last hidden states (B, T, dim) and, when asked for, the key-value cache.
+def hidden_states(model: Any, input_ids: Any, attention_mask: Any, positions: Any = None, cache: Any = None) -> Any:
+    """Run the layers: last hidden states (B, T, dim), with a ``cache`` that grows.
 
-    ``attention_mask`` (B, cached + T) is 0 on padding; positions count from each prompt's own first token.
+    ``attention_mask`` is (B, T) with 0 on padding, positions then count from each prompt's own first token; or additive
+    (B, 1, T, cached + T) with ``positions`` (B, T) given.
     """
-    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
-    return causal_lm(model).base_model(
-        input_ids=input_ids,
-        attention_mask=attention_mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=use_cache,
+    if positions is None:
+        positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
+    return (
+        causal_lm(model)
+        .base_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        .last_hidden_state
     )
 
 

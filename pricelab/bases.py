@@ -6,9 +6,10 @@ hub (``Qwen/Qwen3-1.7B-Base``). Introduced in notebook 00; what NF4 is comes in 
 
 import contextlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Base:
     device: str
     precision: str  # dtype of the arithmetic, and why
     quantisation: str | None  # "nf4" or None
+    lock: Any = field(default_factory=threading.RLock, repr=False, compare=False)  # one caller at a time
 
     @property
     def parameters(self) -> int:

@@ -1,11 +1,14 @@
 """The exact probability of every whole-dollar price, read from a language model's digits.
 
-A price of up to three digits is a path in a tree: P($24) = P("2") · P("4" after "2") · P(no digit after "24"). One pass
-over the prompt and one short pass per level of the tree give the whole distribution; the prompt's key-value cache is
-reused. Branches too unlikely to matter are cut, and the probability they held is reported. The format, not the model,
-decides that a price doesn't begin with "0" and ends after three digits. Introduced in notebook 10.
+A price of up to three digits is a path in a tree: P($24) = P("2") · P("4" after "2") · P(no digit after "24"). Three passes
+give the whole distribution: one over the prompt, one over the nine first digits, one over the second digits that are
+likely enough. The branches of a level stand side by side in one sequence behind the prompt, and a mask lets each see only
+the prompt and its own digits, so the prompt's key-value cache is used as it is, without copies.
 
-Notation: B prompts, N branches of the tree, V the vocabulary.
+The format, not the model, decides that a price doesn't begin with "0" and ends after three digits. Introduced in
+notebook 10.
+
+Notation: B prompts of T tokens, K kept two-digit branches, V the vocabulary.
 """
 
 from typing import Any
@@ -16,8 +19,7 @@ from pricelab.backbone import head_logits, hidden_states
 from pricelab.prompt import MAX_DIGITS
 
 PRICES_USD = np.arange(1, 10**MAX_DIGITS)
-CUT = 1e-4  # branches with less probability than this are not followed
-MAX_BRANCHES = 256  # run at once: bounds the memory for copies of the cache
+CUT = 0.01  # probability that the least likely two-digit branches, which are not followed, may hold together
 
 
 def price_distribution(
@@ -30,70 +32,96 @@ def price_distribution(
         prompts: B lists of token ids, of any lengths.
         digits: ids of the tokens "0"…"9".
         pad: id that fills up shorter prompts on the left.
-        cut: branches with less probability are not followed; 0 follows all.
+        cut: the least likely two-digit branches that together hold at most this are not followed; 0 follows all.
 
     Returns:
         Probabilities (B, 999), each row summing to 1, and the probability (B,) that cut branches held before that.
     """
     import torch
 
-    mass = np.zeros((len(prompts), 10**MAX_DIGITS))
-    ids, mask = _left_padded(prompts, pad, model.device)
     with torch.inference_mode():
-        first, cache = _next_digits(model, ids, mask, None, digits)
-        first[:, 0] = 0
+        tree = _Tree(model, prompts, digits, pad)
+        first = tree.after_prompt()[:, 1:]
         first /= first.sum(1, keepdims=True)
-        item, digit = np.nonzero(first >= cut)
-        _follow(model, cache, mask, item, item, digit, first[item, digit], digits, cut, mass)
-    kept = mass[:, 1:].sum(1)
-    return mass[:, 1:] / kept[:, None], 1 - kept
+        second = tree.after_first_digit()
+        two = first[:, :, None] * second
+        parent, digit, kept = _most_likely(two, cut)
+        third = tree.after_second_digit(parent, digit)
+    rows = np.arange(len(prompts))[:, None]
+    chance = np.where(kept, two[rows, parent, digit], 0)
+    number = (parent + 1) * 10 + digit
+    mass = np.zeros((len(prompts), 10**MAX_DIGITS))
+    mass[:, 1:10] = first * (1 - second.sum(2)).clip(0)
+    np.add.at(mass, (rows, number), chance * (1 - third.sum(2)).clip(0))
+    np.add.at(mass, (rows[:, :, None], number[:, :, None] * 10 + np.arange(10)), chance[:, :, None] * third)
+    mass = mass[:, 1:]
+    total = mass.sum(1)
+    return mass / total[:, None], 1 - total
 
 
-def _follow(
-    model: Any, cache: Any, mask: Any, row: np.ndarray, item: np.ndarray, number: np.ndarray, probability: np.ndarray,
-    digits: list[int], cut: float, mass: np.ndarray,
-) -> None:  # fmt: skip
-    """Extend N branches by one digit each; what ends is added to ``mass`` (B, 1000), what goes on is followed.
+def _most_likely(two: np.ndarray, cut: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The branches to follow from (B, 9, 10) probabilities: first and second digit (B, K), and which are real.
 
-    ``row`` (N,) is each branch's place in the cache, ``item`` its prompt, ``number`` its digits so far.
+    K is the largest number kept for any prompt; others are filled up with branches that don't count.
     """
-    import torch
-
-    for start in range(0, len(row), MAX_BRANCHES):
-        part = slice(start, start + MAX_BRANCHES)
-        of, so_far, chance = item[part], number[part], probability[part]
-        rows = torch.from_numpy(row[part]).to(mask.device)
-        last = torch.tensor([[digits[n % 10]] for n in so_far], device=mask.device)
-        longer = torch.cat([mask[rows], mask.new_ones(len(rows), 1)], dim=1)
-        following, grown = _next_digits(model, last, longer, _picked(cache, rows), digits)
-        np.add.at(mass, (of, so_far), chance * (1 - following.sum(1)).clip(0))
-        joint = chance[:, None] * following
-        if so_far[0] >= 10 ** (MAX_DIGITS - 2):  # the next digit is the last one
-            np.add.at(mass, (of[:, None], so_far[:, None] * 10 + np.arange(10)), joint)
-            continue
-        kept, digit = np.nonzero(joint >= cut)
-        numbers = so_far[kept] * 10 + digit
-        _follow(model, grown, longer, kept, of[kept], numbers, joint[kept, digit], digits, cut, mass)
+    flat = two.reshape(len(two), -1)
+    branch = np.argsort(-flat, axis=1, kind="stable")
+    ranked = np.take_along_axis(flat, branch, axis=1)
+    before = ranked.cumsum(1) - ranked
+    kept = before < ranked.sum(1, keepdims=True) - cut
+    width = max(1, int(kept.sum(1).max()))
+    parent, digit = np.divmod(branch[:, :width], 10)
+    return parent, digit, kept[:, :width]
 
 
-def _next_digits(model: Any, ids: Any, mask: Any, cache: Any, digits: list[int]) -> tuple[np.ndarray, Any]:
-    """P(next token is "0"…"9") as (N, 10), and the cache grown by ``ids``."""
-    output = hidden_states(model, ids, mask, cache, use_cache=True)
-    logits = head_logits(model, output.last_hidden_state[:, -1])
-    return logits.softmax(-1)[:, digits].double().cpu().numpy(), output.past_key_values
+class _Tree:
+    """The prompts and the digits after them, level by level, on one growing key-value cache."""
 
+    def __init__(self, model: Any, prompts: list[list[int]], digits: list[int], pad: int):
+        import torch
+        from transformers import DynamicCache
 
-def _picked(cache: Any, rows: Any) -> Any:
-    """A new cache holding ``rows`` of ``cache``, which stays as it is."""
-    from transformers import DynamicCache
+        self.model, self.cache = model, DynamicCache()
+        self.digits = torch.tensor(digits, device=model.device)
+        width = max(map(len, prompts))
+        ids = [[pad] * (width - len(prompt)) + prompt for prompt in prompts]
+        self.ids = torch.tensor(ids, device=model.device)
+        mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        self.mask = torch.tensor(mask, device=model.device)
 
-    return DynamicCache([(layer.keys[rows], layer.values[rows]) for layer in cache.layers])
+    def after_prompt(self) -> np.ndarray:
+        """P(digit) (B, 10) for the first token of the answer."""
+        hidden = hidden_states(self.model, self.ids, self.mask, cache=self.cache)
+        return self._digit_probabilities(hidden[:, -1:])[:, 0]
 
+    def after_first_digit(self) -> np.ndarray:
+        """P(next digit) (B, 9, 10) after each of "1"…"9"; what is missing to 1 is the price ending there."""
+        tokens = self.digits[1:].expand(len(self.ids), -1)
+        return self._level(tokens, self.mask[:, None, :].expand(-1, tokens.shape[1], -1), depth=0)
 
-def _left_padded(prompts: list[list[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    import torch
+    def after_second_digit(self, parent: np.ndarray, digit: np.ndarray) -> np.ndarray:
+        """P(next digit) (B, K, 10) after the branches whose first digit is ``parent`` + 1 and second ``digit``."""
+        import torch
 
-    width = max(map(len, prompts))
-    ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    return ids, mask
+        parents = torch.from_numpy(parent).to(self.mask.device)
+        own_parent = torch.nn.functional.one_hot(parents, 9)
+        prompt = self.mask[:, None, :].expand(-1, parents.shape[1], -1)
+        tokens = self.digits[torch.from_numpy(digit).to(self.mask.device)]
+        return self._level(tokens, torch.cat([prompt, own_parent], dim=2), depth=1)
+
+    def _level(self, tokens: Any, earlier: Any, depth: int) -> np.ndarray:
+        """Run tokens (B, N) that see ``earlier`` (B, N, cached) and themselves, not each other."""
+        import torch
+
+        count, dtype = tokens.shape[1], self.model.dtype
+        itself = torch.eye(count, dtype=earlier.dtype, device=earlier.device).expand(len(tokens), -1, -1)
+        seen = torch.cat([earlier, itself], dim=2)[:, None].bool()
+        mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)
+        positions = (self.mask.sum(1, keepdim=True) + depth).expand(-1, count)
+        return self._digit_probabilities(hidden_states(self.model, tokens, mask, positions, self.cache))
+
+    def _digit_probabilities(self, hidden: Any) -> np.ndarray:
+        """P(next token is "0"…"9") as (B, N, 10) from hidden states (B, N, dim)."""
+        logits = head_logits(self.model, hidden.flatten(0, 1))
+        chances = logits[:, self.digits].sub(logits.logsumexp(-1, keepdim=True)).exp()
+        return chances.view(*hidden.shape[:2], 10).double().cpu().numpy()

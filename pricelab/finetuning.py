@@ -195,5 +195,5 @@ def _save_model(result: Path, model: Any, tokenizer: Any, manifest: Manifest) ->
         tokenizer.save_pretrained(result)
         return
     model.peft_config["default"].base_model_name_or_path = manifest.base["name"]  # not where this machine keeps it
-    model.save_pretrained(result)
+    model.save_pretrained(result, save_embedding_layers=False)
     (result / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in

@@ -22,7 +22,6 @@ from pricelab.prompt import digit_tokens, prompt_text, prompt_tokens
 
 BATCH_SIZE = 16
 MAX_TEXT_TOKENS = 256
-CUT_WORTH_A_WARNING = 0.02
 
 
 @dataclass(frozen=True)
@@ -144,34 +143,40 @@ class Pricer:
     def _batch(self, prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         tokenizer = self.base.tokenizer
         with self._running():
-            distribution, cut = price_distribution(
+            distribution, _ = price_distribution(
                 self.model, [ids for ids, _ in prompts], digit_tokens(tokenizer), tokenizer.pad_token_id
             )
         low, high = raw_interval(distribution)
         if self.calibration is not None:
             low, high = self.calibration.widen(low, high)
         half = distribution.cumsum(1) >= 0.5
-        median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)  # NaN: the model gave no probabilities
-        warnings = [self._warning(was_cut, share) for (_, was_cut), share in zip(prompts, cut, strict=True)]
-        ends = zip(median, np.minimum(low, median), np.maximum(high, median), distribution, warnings, strict=True)
-        return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in ends]
+        median = np.where(
+            half.any(1), PRICES_USD[half.argmax(1)], np.nan
+        )  # NaN: no probabilities, arithmetic overflowed
+        low, high = np.minimum(low, median).clip(min=1), np.maximum(high, median).clip(max=float(PRICES_USD[-1]))
+        warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
+        answers = zip(median, low, high, distribution, warnings, strict=True)
+        return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in answers]
 
-    def _warning(self, text_was_cut: bool, cut: float) -> str | None:
+    def _warning(self, text_was_cut: bool, estimate: float) -> str | None:
+        if np.isnan(estimate):
+            return "the model gave no probabilities: its arithmetic overflowed"
         if text_was_cut:
             return f"only the first {self.max_text_tokens} tokens of the description were read"
-        if cut > CUT_WORTH_A_WARNING:
-            return f"prices holding {cut:.0%} of the probability were not followed"
         return None
 
     @contextlib.contextmanager
     def _running(self) -> Any:
-        """Inference with the adapter on or off, in the precision that fits the device."""
+        """Inference with the adapter on or off, in the precision that fits the device, for one caller at a time.
+
+        A widget's click may come from another thread while a cell is running, and the switch is the model's.
+        """
         import torch
 
         off = not self.adapter and hasattr(self.model, "disable_adapter")
         bare = self.model.disable_adapter() if off else contextlib.nullcontext()
         dtype, _ = pick_precision(self.base.device)
-        with torch.inference_mode(), autocast(self.base.device, dtype), quiet(), bare:
+        with self.base.lock, torch.inference_mode(), autocast(self.base.device, dtype), quiet(), bare:
             yield
 
 

@@ -103,7 +103,7 @@ def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
     """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head."""
     import torch
 
-    hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
+    hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
     labels = inputs["labels"][:, 1:]
     carries_loss = labels != IGNORED
     logits = head_logits(model, hidden[:, :-1][carries_loss])
@@ -147,6 +147,7 @@ def _is_whole(state: Path) -> bool:
 def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints: Path, seed: int) -> Any:
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
+    from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
 
     dtype, _ = pick_precision(base.device)
 
@@ -161,10 +162,18 @@ def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints
                 )
             return (loss, None) if return_outputs else loss
 
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
+            # in another order. This one, here for a single process, is seeded by the epoch.
+            lengths = [len(example["input_ids"]) for example in examples]
+            return DistributedLengthGroupedSampler(
+                recipe.batch_size, lengths=lengths, num_replicas=1, rank=0, seed=seed
+            )
+
     arguments = TrainingArguments(
         output_dir=str(checkpoints), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        train_sampling_strategy="group_by_length", save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
+        save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
         logging_nan_inf_filter=False, report_to="none", disable_tqdm=True, remove_unused_columns=False, seed=seed,
         use_cpu=base.device == "cpu", fp16=dtype == torch.float16, dataloader_pin_memory=False,
         label_names=["labels"],

@@ -85,3 +85,55 @@ def _toy_model(dtype, tokenizer):
     set_seed(0)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "initializer_range": 0.2}
     return new_model(tokenizer, {**SHAPE, **sizes}).to(dtype).eval()
+
+
+@pytest.fixture(scope="session")
+def _finetuned(tmp_path_factory, toy_base, toy_catalog):
+    """Runs of the three methods on the toy base, and their estimates of the test items before they were saved."""
+    from pricelab import finetuning
+    from pricelab.training import METHODS, Recipe
+
+    runs, before = {}, {}
+    calibration, texts = finetuning._calibration, [item.text for item in toy_catalog["test"]]
+    for method in METHODS:
+        with pytest.MonkeyPatch.context() as patch:
+
+            def noting(pricer, *rest, method=method):
+                before[method] = pricer.estimate(texts)
+                return calibration(pricer, *rest)
+
+            patch.setenv("PRICELAB_PROFILE", "smoke")
+            patch.setattr(finetuning, "_calibration", noting)
+            recipe = Recipe(epochs=2, batch_size=16, rank=4, learning_rate=5e-3)
+            folder = tmp_path_factory.mktemp("runs") / method
+            options = {"base": str(toy_base), "method": method, "recipe": recipe, "seed": 3, "progress": False}
+            runs[method] = finetuning.finetune(toy_catalog, folder, **options)
+    return runs, before
+
+
+@pytest.fixture(scope="session")
+def finetuned(_finetuned):
+    """Finished runs on the toy base by method; copy a folder before changing it."""
+    return _finetuned[0]
+
+
+@pytest.fixture(scope="session")
+def estimates_before_saving(_finetuned):
+    """What the models of ``finetuned`` said about the test items before they were saved, by method."""
+    return _finetuned[1]
+
+
+@pytest.fixture(scope="session")
+def stop_at():
+    """``stop_at(k)``: a trainer's callback class that raises before step k + 1, as if the machine had been switched off."""
+    from transformers import TrainerCallback
+
+    def make(step):
+        class Stop(TrainerCallback):
+            def on_step_begin(self, args, state, control, **_):
+                if state.global_step == step:
+                    raise InterruptedError
+
+        return Stop
+
+    return make

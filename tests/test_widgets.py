@@ -220,6 +220,17 @@ def leaves(widget):
     return [widget] if children is None else [leaf for child in children for leaf in leaves(child)]
 
 
+@pytest.mark.parametrize("act", ["type", "click"])
+def test_whatever_happens_the_kernel_writes_to_box_and_buttons_alike(monkeypatch, act):
+    predictor, written = PricePredictor(Pricer()), set()
+    monkeypatch.setattr(ipywidgets.Widget, "send_state", lambda self, key=None: written.add(self))
+    if act == "type":
+        predictor.box.value = "a kettle"
+    else:
+        predictor.button.click()
+    assert {predictor.box, predictor.button, *predictor.examples} <= written
+
+
 def test_nothing_but_core_widgets_is_used():
     for widget in leaves(PricePredictor(Pricer()).view):
         assert widget._model_module == "@jupyter-widgets/controls"

@@ -108,7 +108,7 @@ class PricePredictor:
     def _build(self, examples: Mapping[str, str]) -> None:
         import ipywidgets as w
 
-        # the text travels when the box is left, so a click never overtakes the last keystrokes
+        # the text travels as a whole when the box is left, ahead of the click that takes the focus away
         self.box = w.Textarea(
             description="Product description",
             placeholder="What it is, brand, size, material, condition",
@@ -116,6 +116,7 @@ class PricePredictor:
             layout=w.Layout(width="auto"),
             style={"description_width": "auto"},
         )
+        self.box.observe(lambda _: self._keep_order(), "value")
         self.button = w.Button(layout=w.Layout(width="auto"))
         self.button.add_class("pricelab-ask")
         self.button.on_click(lambda _: self.state.ask(self.box.value))
@@ -147,6 +148,16 @@ class PricePredictor:
         for button in (self.button, *self.examples):
             button.disabled = busy
         self.result.value = self._result()
+        self._keep_order()
+
+    def _keep_order(self) -> None:
+        """Keep a text ahead of the click that follows it.
+
+        ipykernel 7.4 hands a widget's messages to the thread that last wrote to that widget. Box and buttons
+        written to at different times end up in two threads, and a click could overtake its text: write to all.
+        """
+        for widget in (self.box, self.button, *self.examples):
+            widget.send_state("disabled")
 
     def _result(self) -> str:
         state = self.state

@@ -16,7 +16,6 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 START_SECONDS = 60
-SETTLE_MS = 3_000
 HEIGHT_PX = 1200  # of the window: the whole form fits, also at phone width
 NEWS_OFF = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
@@ -123,13 +122,11 @@ class Lab:
     def run_all(self) -> None:
         """Run every cell and wait for the form; a cell that fails raises with what it printed."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click(no_wait_after=True)
         failure = self.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]")
         self.box.or_(failure).first.wait_for(timeout=120_000)
         if failure.count():
             raise RuntimeError(f"the notebook failed:\n{failure.first.inner_text()}")
-        # JupyterLab opens a kernel thread for widgets' messages; while it does, a click may overtake the text
-        self.page.wait_for_timeout(SETTLE_MS)
 
     @property
     def form(self):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab_session import ROOT, missing, open_notebook
 
-SHIPPED = "from pricelab import Pricer, PricePredictor, need\npricer = Pricer.load(need('adapter'))"
+SHIPPED = "from pricelab import PricePredictor, need\npricer = need('small adapter')"
 FAKE = "from fake_pricer import FakePricer\nfrom pricelab import PricePredictor\npricer = FakePricer()"
 EXAMPLE = "Cordless drill driver kit"
 WIDTHS_PX = {"price-predictor.png": 1100, "price-predictor-phone.png": 400}

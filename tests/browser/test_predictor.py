@@ -36,6 +36,11 @@ def test_an_error_stands_inline_and_replaces_the_price(lab):
     lab.ask("x" * 20_001, shows="20,001 characters")
 
 
+def test_a_click_never_overtakes_the_text_before_it(lab):
+    for length in range(1, 16):
+        lab.ask("x" * length, shows=f"“{'x' * length}”")
+
+
 def test_an_example_is_priced_with_one_click(lab):
     lab.form.get_by_role("button", name="Electric kettle").click()
     lab.result.filter(has_text="80 % likely").wait_for()

@@ -1,0 +1,151 @@
+"""The folder that fine-tuning leaves: standard for peft, verified by its manifest, refused in words when it doesn't fit."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from pricelab.artifacts import MANIFEST, Manifest, tokenizer_sha256
+from pricelab.bases import load_base
+from pricelab.files import read_json, write_json_atomic
+from pricelab.pricer import Pricer
+
+TEXTS = ["A chair", "Stainless steel bottle"]
+
+
+@pytest.fixture
+def folder(finetuned, tmp_path):
+    return shutil.copytree(finetuned["lora"].folder, tmp_path / "run")
+
+
+@pytest.fixture
+def change(folder):
+    """Change the manifest as ``change(name=value)``."""
+
+    def write(**changes):
+        write_json_atomic(folder / MANIFEST, {**read_json(folder / MANIFEST), **changes})
+
+    return write
+
+
+def refused(folder, words):
+    with pytest.raises(ValueError, match=words):
+        Pricer.load(folder)
+
+
+def flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_plain_peft_opens_the_adapter_with_the_same_answers(finetuned, toy_base, method):
+    import torch
+    from peft import PeftModel
+
+    run = finetuned[method]
+    pricer = Pricer.load(run.folder)
+    plain = PeftModel.from_pretrained(
+        load_base(str(toy_base), quantise=method == "qlora").model, str(run.folder)
+    ).eval()
+    ids = torch.tensor([pricer.base.tokenizer.encode(pricer.prompt("A chair"))])
+    with torch.inference_mode():
+        assert torch.equal(plain(ids).logits, pricer.model(ids).logits)
+
+
+def test_plain_transformers_opens_the_full_checkpoint(finetuned):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = finetuned["full"].folder
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert model.dtype == torch.bfloat16
+    assert tokenizer_sha256(tokenizer) == finetuned["full"].manifest.tokenizer_sha256
+
+
+def test_a_full_checkpoint_in_a_folder_with_a_keys_name_is_the_folder(finetuned, tmp_path, monkeypatch):
+    shutil.copytree(finetuned["full"].folder, tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    expected = Pricer.load(finetuned["full"].folder).estimate("A chair").distribution
+    np.testing.assert_array_equal(Pricer.load("tiny").estimate("A chair").distribution, expected)
+
+
+def test_a_loaded_predictor_carries_its_manifest_ridge_and_calibration(folder):
+    pricer = Pricer.load(folder)
+    manifest = Manifest.read(folder)
+    assert pricer.manifest == manifest
+    assert pricer.calibration.n == manifest.calibration["n"]
+    assert pricer.constant.predict(TEXTS).tolist() == [manifest.data["median_price_usd"]] * 2
+    assert np.isfinite(pricer.ridge.predict(TEXTS)).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["adapter_model.safetensors", "adapter_config.json", "ridge.safetensors", "ridge.json"]
+)
+def test_a_changed_file_is_refused_by_name(folder, name):
+    flip_a_byte(folder / name)
+    refused(folder, f"{name} was changed after training")
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "ridge.json"])
+def test_a_missing_file_is_refused_by_name(folder, name):
+    (folder / name).unlink()
+    refused(folder, f"{name} is missing; copy the whole folder again")
+
+
+@pytest.mark.parametrize("name", ["../run/ridge.json", "/etc/passwd", "sub/file"])
+def test_a_file_name_that_leads_out_of_the_folder_is_refused(folder, change, name):
+    change(files={**read_json(folder / MANIFEST)["files"], name: "0" * 64})
+    refused(folder, "outside its folder")
+
+
+def test_weights_that_the_manifest_does_not_vouch_for_are_refused(folder, change):
+    change(files={})
+    refused(folder, "adapter_model.safetensors was changed")
+
+
+def test_an_adapter_of_other_base_weights_is_refused(folder, change, toy_base):
+    change(base={"name": str(toy_base), "revision": "0" * 64})
+    refused(folder, "an adapter fits only the weights it was trained on")
+
+
+def test_another_tokenizer_is_refused(folder, change):
+    change(tokenizer_sha256="0" * 64)
+    refused(folder, "the tokenizer of .* isn't the one")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schema": 2}, "has schema 2, this version reads 1; update pricelab"),
+        ({"prompt_version": 99}, "prompt version 99, this pricelab asks with 1"),
+        ({"surprise": 1}, "doesn't follow schema 1.*surprise"),
+        ({"files": None}, "doesn't follow schema 1"),
+    ],
+)
+def test_a_manifest_of_another_time_is_refused(folder, change, changes, words):
+    change(**changes)
+    refused(folder, words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("[]", "has schema None"), ("{", "not valid JSON"), ('{"schema": 1}', "missing .* required")]
+)
+def test_what_is_no_manifest_is_refused(folder, content, words):
+    (folder / MANIFEST).write_text(content)
+    refused(folder, words)
+
+
+def test_places_without_a_run_are_refused(tmp_path):
+    refused(tmp_path, "holds no run")
+    refused(tmp_path / "nowhere", "is not a folder; give the --out folder")
+    (tmp_path / "file").write_text("")
+    refused(tmp_path / "file", "is not a folder")
+
+
+def test_the_manifest_survives_its_file(finetuned, tmp_path):
+    manifest = finetuned["qlora"].manifest
+    (tmp_path / "a.txt").write_text("a")
+    sealed = manifest.seal(tmp_path, ["a.txt"])
+    assert Manifest.read(tmp_path) == sealed != manifest

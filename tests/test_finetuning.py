@@ -1,0 +1,206 @@
+"""Fine-tuning from a catalog to a folder: what is left behind, resumed, replaced and refused."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from pricelab import finetuning, training
+from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
+from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
+from pricelab.pricer import Pricer
+from pricelab.profiles import PROFILES
+
+RECIPE = training.Recipe(epochs=1, batch_size=16, rank=4, save_every=2)
+QUICK = {"recipe": RECIPE, "seed": 3, "progress": False}
+
+
+@pytest.fixture(autouse=True)
+def smoke(monkeypatch):
+    monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
+
+
+@pytest.fixture
+def finished(finetuned, tmp_path):
+    """A copy of a finished QLoRA run."""
+    return shutil.copytree(finetuned["qlora"].folder, tmp_path / "run")
+
+
+@pytest.fixture
+def unfinished(toy_base, toy_catalog, tmp_path, monkeypatch, stop_at):
+    """A folder whose run was interrupted at step 3."""
+    folder = tmp_path / "unfinished"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "LossDisplay", stop_at(3))
+        with pytest.raises(InterruptedError):
+            finetune(toy_catalog, folder, base=str(toy_base), **{**QUICK, "progress": True})
+    assert is_unfinished(folder) and not is_finished(folder)
+    return folder
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("method", training.METHODS)
+def test_each_method_leaves_a_finished_folder_with_what_was_learned(finetuned, toy_catalog, toy_base, method):
+    run = finetuned[method]
+    weights = {"model.safetensors", "tokenizer.json"} if method == "full" else {"adapter_model.safetensors"}
+    files = {path.name for path in run.folder.iterdir()}
+    assert weights | {"ridge.safetensors", "ridge.json", MANIFEST} <= files
+    assert files == {*run.manifest.files, MANIFEST}  # no settings, no checkpoints, nothing unhashed
+    assert len(run.losses) == 8 and np.isfinite(run.losses).all()
+    found = Manifest.read(run.folder)
+    assert found == run.manifest
+    assert (found.method, found.quantisation) == (method, "nf4" if method == "qlora" else None)
+    assert found.base["name"] == str(toy_base) and len(found.base["revision"]) == 64
+    assert found.data["fingerprint"] == toy_catalog.fingerprint and found.data["train_items"] == 64
+    assert found.data["median_price_usd"] == np.median([item.price for item in toy_catalog["train"]])
+    assert found.calibration["n"] == 24 and found.schema == 1 and found.seed == 3
+    assert {"torch", "transformers", "peft"} <= set(found.packages)
+
+
+@pytest.mark.parametrize("method", training.METHODS)
+def test_estimates_after_loading_equal_those_before_saving(finetuned, estimates_before_saving, toy_catalog, method):
+    after = Pricer.load(finetuned[method].folder).estimate([item.text for item in toy_catalog["test"]])
+    before = estimates_before_saving[method]
+    np.testing.assert_array_equal([e.distribution for e in after], [e.distribution for e in before])
+    assert [e.estimate for e in after] == [e.estimate for e in before]
+
+
+def test_the_adapter_folder_names_no_place_on_this_machine(finetuned, toy_base):
+    """The base here is a folder, so its name is its place; the registry's keys stay keys."""
+    from pricelab.files import read_json
+
+    config = read_json(finetuned["lora"].folder / "adapter_config.json")
+    assert config["base_model_name_or_path"] == finetuned["lora"].manifest.base["name"] == str(toy_base)
+
+
+def test_a_key_stays_a_key_in_the_adapter(toy_base, toy_catalog, tmp_path, monkeypatch):
+    from pricelab import bases
+    from pricelab.files import read_json
+
+    (tmp_path / "data").mkdir()
+    shutil.copytree(toy_base, tmp_path / "data" / "tiny-base")
+    monkeypatch.setattr(bases, "data_dir", lambda: tmp_path / "data")
+    run = finetune(toy_catalog, tmp_path / "run", base="tiny", **QUICK)
+    assert read_json(run.folder / "adapter_config.json")["base_model_name_or_path"] == "tiny"
+    assert not any(str(tmp_path).encode() in content for content in snapshot(run.folder).values())
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_unfinished_run_is_resumed_and_ends_as_if_never_interrupted(
+    unfinished, toy_base, toy_catalog, tmp_path, overwrite, monkeypatch
+):
+    whole = finetune(toy_catalog, tmp_path / "whole", base=str(toy_base), **QUICK)
+    resumed_at = []
+    newest = training.newest_checkpoint
+    monkeypatch.setattr(
+        training, "newest_checkpoint", lambda folder: resumed_at.append(newest(folder)) or newest(folder)
+    )
+    resumed = finetune(toy_catalog, unfinished, base=str(toy_base), overwrite=overwrite, **QUICK)
+    assert resumed_at[0].endswith("checkpoint-2")
+    assert resumed.losses == whole.losses
+    assert resumed.manifest.files == whole.manifest.files
+
+
+def test_an_unfinished_run_of_other_settings_is_refused_by_their_names_and_kept(unfinished, toy_base, toy_catalog):
+    before = snapshot(unfinished)
+    other = {**QUICK, "seed": 4, "recipe": dataclasses.replace(RECIPE, rank=2)}
+    with pytest.raises(ValueError, match="unfinished run with another rank, seed;.*--overwrite"):
+        finetune(toy_catalog, unfinished, base=str(toy_base), **other)
+    assert snapshot(unfinished) == before
+
+
+def test_overwrite_starts_other_settings_afresh(unfinished, toy_base, toy_catalog, tmp_path):
+    other = {**QUICK, "seed": 4}
+    fresh = finetune(toy_catalog, tmp_path / "fresh", base=str(toy_base), **other)
+    replaced = finetune(toy_catalog, unfinished, base=str(toy_base), overwrite=True, **other)
+    assert replaced.manifest.files == fresh.manifest.files
+
+
+def test_loading_an_unfinished_run_says_how_to_finish_it(unfinished):
+    with pytest.raises(ValueError, match="unfinished run; run the same `finetune` again to resume it"):
+        Pricer.load(unfinished)
+
+
+def test_a_finished_run_is_only_replaced_when_asked(finished, toy_base, toy_catalog):
+    before = snapshot(finished)
+    with pytest.raises(ValueError, match="finished run; use --overwrite"):
+        finetune(toy_catalog, finished, base=str(toy_base), **QUICK)
+    assert snapshot(finished) == before
+    replaced = finetune(toy_catalog, finished, base=str(toy_base), method="full", overwrite=True, **QUICK)
+    assert replaced.manifest.method == "full"
+    assert not (finished / "adapter_model.safetensors").exists()
+    Pricer.load(finished)
+
+
+def test_a_finished_run_survives_a_mistake_in_the_settings_of_the_next(finished, toy_base, toy_catalog):
+    before = snapshot(finished)
+    small = dataclasses.replace(toy_catalog, splits={**toy_catalog.splits, "train": toy_catalog["train"][:3]})
+    for catalog, base in ((toy_catalog, "no-such-base"), (small, str(toy_base))):
+        with pytest.raises(ValueError):
+            finetune(catalog, finished, base=base, overwrite=True, **QUICK)
+    assert snapshot(finished) == before
+
+
+def test_files_of_somebody_else_are_never_touched(finished, toy_base, toy_catalog, tmp_path):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="no run of pricelab; give a new folder"):
+        finetune(toy_catalog, foreign, base=str(toy_base), overwrite=True, **QUICK)
+    with pytest.raises(ValueError, match="is a file; give a folder"):
+        finetune(toy_catalog, foreign / "thesis.txt", base=str(toy_base), overwrite=True, **QUICK)
+    (finished / "notes.txt").write_text("mine")
+    for _ in range(2):  # a note beside a run is neither taken for one of its files nor removed with them
+        run = finetune(toy_catalog, finished, base=str(toy_base), overwrite=True, **QUICK)
+        assert "notes.txt" not in run.manifest.files
+    assert (finished / "notes.txt").read_text() == (foreign / "thesis.txt").read_text() == "mine"
+
+
+def test_a_manifest_that_names_files_elsewhere_removes_none_of_them(finished, toy_base, toy_catalog):
+    from pricelab.files import read_json, write_json_atomic
+
+    elsewhere = finished.parent / "precious.txt"
+    elsewhere.write_text("mine")
+    content = read_json(finished / MANIFEST)
+    content["files"]["../precious.txt"] = "0" * 64
+    write_json_atomic(finished / MANIFEST, content)
+    with pytest.raises(ValueError, match="outside its folder"):
+        finetune(toy_catalog, finished, base=str(toy_base), overwrite=True, **QUICK)
+    assert elsewhere.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("split", "size"), [("train", 15), ("calibration", 3)])
+def test_too_few_items_are_refused_before_anything_is_written(toy_catalog, toy_base, tmp_path, split, size):
+    small = dataclasses.replace(toy_catalog, splits={**toy_catalog.splits, split: toy_catalog[split][:size]})
+    with pytest.raises(ValueError, match=f"{size} {split} items are too few, at least {size + 1}"):
+        finetune(small, tmp_path / "run", base=str(toy_base), **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_method_is_refused_with_those_there_are(toy_catalog, tmp_path):
+    with pytest.raises(ValueError, match="unknown method 'dora'; choose one of qlora, lora, full"):
+        finetune(toy_catalog, tmp_path, method="dora")
+
+
+def test_the_default_recipe_passes_over_small_catalogs_more_often():
+    laptop = PROFILES["laptop"]
+    epochs = [default_recipe(laptop, "qlora", items).epochs for items in (50, 600, 1200, 100_000)]
+    assert epochs == [3, 2, 1, 1]
+    assert default_recipe(laptop, "full", 600).learning_rate < default_recipe(laptop, "lora", 600).learning_rate
+
+
+def test_a_large_catalog_is_cut_to_a_random_part_that_the_seed_decides(toy_catalog):
+    profile = dataclasses.replace(PROFILES["smoke"], max_item_passes=60)
+    chosen = finetuning._training_items(toy_catalog, dataclasses.replace(RECIPE, epochs=2), profile, seed=0)
+    assert len(chosen) == len(set(chosen)) == 30 and set(chosen) < set(toy_catalog["train"])
+    assert chosen != toy_catalog["train"][:30]
+    assert chosen == finetuning._training_items(toy_catalog, dataclasses.replace(RECIPE, epochs=2), profile, seed=0)
+
+
+def test_no_checkpoints_and_no_settings_are_left(finetuned):
+    for run in finetuned.values():
+        assert not (run.folder / CHECKPOINTS).exists() and not (run.folder / RUN).exists()
