@@ -22,7 +22,7 @@ _HOME = {
 }
 __all__ = ["__version__", *_HOME]
 
-# bitsandbytes asks for an optional kernel package whenever it is imported on a CPU; nothing here would be faster with it.
+# On a CPU bitsandbytes asks for an optional kernel package at every import; nothing here would be faster with it.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""The two halves of a causal language model: the layers that make hidden states, and the head that scores the vocabulary.
+"""The two halves of a causal language model: layers that make hidden states, a head that scores the vocabulary.
 
 Only a few positions of a prompt need the head, which on a small model is a third of the work. Picking those rows first,
 as a contiguous matrix, keeps the rest of the vocabulary product from being computed. Shared by training and decoding.

@@ -79,7 +79,7 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str]:
         return _check_folder(data_dir() / "tiny-base")
     if name == "smollm2-135m":
         return str(smollm2_folder()), WHEEL_SHA256
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return _check_folder(Path(name))
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ValueError(
@@ -91,22 +91,31 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str]:
 
 def _hub_commit(model_id: str, revision: str | None) -> str:
     """The commit that ``revision`` stands for: from the hub's cache when it is there, else asked of the hub."""
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     cached = try_to_load_from_cache(model_id, "config.json", revision=revision)
     if isinstance(cached, str):
         return Path(cached).parent.name
     try:
-        HfApi().auth_check(model_id)
-        return str(HfApi().model_info(model_id, revision=revision, timeout=10).sha)
+        HfApi().model_info(model_id, revision=revision, timeout=10)  # fails at once without a network, downloads retry
+        # Fetched by its branch's name, the file notes the branch's commit in the cache: the next time needs no network.
+        return Path(hf_hub_download(model_id, "config.json", revision=revision)).parent.name
     except GatedRepoError as error:
         raise ConnectionError(
             f"{model_id} is gated: accept its licence on its hub page, then run `hf auth login` (or set HF_TOKEN) and "
             "try again; Qwen/Qwen3-1.7B-Base needs neither"
         ) from error
-    except RepositoryNotFoundError as error:
-        raise ValueError(f"the model hub has no model {model_id!r} that you may read; check the spelling") from error
+    except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise ValueError(
+            f"the model hub has no model {model_id!r}{at} in the transformers format that you may read; check the name"
+        ) from error
     except Exception as error:
         raise ConnectionError(
             f"the model hub did not answer for {model_id} ({type(error).__name__}); check the network, or use the base "

@@ -1,9 +1,9 @@
 """The exact probability of every whole-dollar price, read from a language model's digits.
 
-A price of up to three digits is a path in a tree: P($24) = P("2") · P("4" after "2") · P(no digit after "24"). Three passes
-give the whole distribution: one over the prompt, one over the nine first digits, one over the second digits that are
-likely enough. The branches of a level stand side by side in one sequence behind the prompt, and a mask lets each see only
-the prompt and its own digits, so the prompt's key-value cache is used as it is, without copies.
+A price of up to three digits is a path in a tree: P($24) = P("2") · P("4" after "2") · P(no digit after "24"). Three
+passes give the whole distribution: one over the prompt, one over the nine first digits, one over the second digits that
+are likely enough. The branches of a level stand side by side in one sequence behind the prompt; a mask lets each see
+only the prompt and its own digits, so the prompt's key-value cache is used as it is, without copies.
 
 The format, not the model, decides that a price doesn't begin with "0" and ends after three digits. Introduced in
 notebook 10.

@@ -165,10 +165,7 @@ def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
             # in another order. This one, here for a single process, is seeded by the epoch.
-            lengths = [len(example["input_ids"]) for example in examples]
-            return DistributedLengthGroupedSampler(
-                recipe.batch_size, lengths=lengths, num_replicas=1, rank=0, seed=seed
-            )
+            return DistributedLengthGroupedSampler(recipe.batch_size, examples, num_replicas=1, rank=0, seed=seed)
 
     arguments = TrainingArguments(
         output_dir=str(checkpoints), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,

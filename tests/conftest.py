@@ -125,7 +125,7 @@ def estimates_before_saving(_finetuned):
 
 @pytest.fixture(scope="session")
 def stop_at():
-    """``stop_at(k)``: a trainer's callback class that raises before step k + 1, as if the machine had been switched off."""
+    """``stop_at(k)``: a trainer's callback class that raises after k steps, as if the machine had gone off."""
     from transformers import TrainerCallback
 
     def make(step):

@@ -1,4 +1,4 @@
-"""The folder that fine-tuning leaves: standard for peft, verified by its manifest, refused in words when it doesn't fit."""
+"""The folder that fine-tuning leaves: standard for peft, verified by its manifest, else refused in words."""
 
 import shutil
 

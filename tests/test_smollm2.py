@@ -97,8 +97,8 @@ def test_mended_tokenizers_split_digits():
     with pytest.raises(ValueError, match="one digit per token"):
         digit_tokens(tokenizer)
     assert len(set(digit_tokens(_mend_digits(tokenizer)))) == 10
-    assert tokenizer.tokenize("a  12½34²") == tokenizer.tokenize("a  1") + ["2"] + tokenizer.tokenize("½34²")
-    assert "34" not in "".join(tokenizer.tokenize("½34²")).join("||")[1:-1].split("|")
+    pieces = tokenizer.tokenize("a  12½34²")
+    assert [piece for piece in pieces if set(piece) & set("0123456789")] == ["1", "2", "3", "4"]
 
 
 @pytest.fixture

@@ -118,6 +118,20 @@ def test_the_seed_decides_the_run(toy_base, toy_catalog, tmp_path):
     assert first == again
 
 
+def test_each_epoch_sees_every_item_once_in_an_order_of_its_own(toy_base, toy_catalog, tmp_path, monkeypatch):
+    batches = []
+
+    def noting(model, inputs):
+        batches.append(inputs["input_ids"])
+        return price_loss(model, inputs)
+
+    monkeypatch.setattr(training, "price_loss", noting)
+    run(toy_base, toy_catalog["train"][:32], tmp_path)
+    end = load_base(str(toy_base)).tokenizer.eos_token_id
+    rows = [tuple(t for t in row.tolist() if t != end) for batch in batches for row in batch]
+    assert sorted(rows[:32]) == sorted(rows[32:]) and rows[:32] != rows[32:]
+
+
 def test_the_loss_falls(toy_base, toy_catalog, tmp_path):
     losses, _ = run(
         toy_base, toy_catalog["train"], tmp_path, "lora", Recipe(epochs=4, batch_size=8, learning_rate=5e-3)
