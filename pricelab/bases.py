@@ -139,7 +139,8 @@ def load_tokenizer(place: str, revision: str = "main") -> Any:
     from transformers import AutoTokenizer
 
     with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(place, **_pin(place, revision))
+        # A description that spells out a special token is text, not a command.
+        tokenizer = AutoTokenizer.from_pretrained(place, split_special_tokens=True, **_pin(place, revision))
     digit_tokens(tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -24,6 +24,7 @@ from pricelab.training import METHODS, Recipe, load_trainable, train
 CHECKPOINTS = "checkpoints"
 RESULT = "result"  # in there, until it is whole
 UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
+MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
 TRAINING_MINIMUM = 16  # items: one step
 
 
@@ -63,9 +64,10 @@ def finetune(
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     profile, folder = detect(), Path(out)
     base = base or profile.base
-    recipe = recipe or default_recipe(profile, method, len(catalog["train"]))
+    items = catalog["train"] if recipe else _affordable(catalog["train"], profile.max_item_passes, seed)
+    recipe = recipe or default_recipe(profile, method, len(items))
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict()}
-    items = _training_items(catalog, recipe, profile, seed)
+    _check_sizes(catalog)
     _check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
     _open_folder(folder, settings)
@@ -94,13 +96,9 @@ def finetune(
 
 
 def default_recipe(profile: Profile, method: str, items: int) -> Recipe:
-    """What to use when nobody says: the profile's sizes, and small steps when all the weights move.
-
-    Small catalogs are passed over up to three times, within the profile's ``train_items`` · ``epochs`` in all.
-    """
-    passes = profile.train_items * profile.epochs / max(items, 1)
+    """What to use when nobody says: as many passes as this machine affords, and small steps when all weights move."""
     return Recipe(
-        epochs=min(3.0, max(passes, profile.epochs)),
+        epochs=float(max(1, min(MAX_EPOCHS, profile.max_item_passes // max(items, 1)))),
         batch_size=profile.batch_size,
         learning_rate=1e-4 if method == "full" else 1e-3,
     )
@@ -139,13 +137,14 @@ def _changed(folder: Path, settings: dict[str, Any]) -> str:
     return ", ".join(sorted(key for key in {*before, *settings} if before.get(key) != settings.get(key)))
 
 
-def _training_items(catalog: Catalog, recipe: Recipe, profile: Profile, seed: int) -> Sequence[Item]:
-    """The training split, or a random part of it when all its passes are more than this machine's share."""
-    items = catalog["train"]
+def _check_sizes(catalog: Catalog) -> None:
     for split, least in (("train", TRAINING_MINIMUM), ("calibration", fewest_items(LEVEL))):
         if (n := len(catalog[split])) < least:
             raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
-    most = int(profile.max_item_passes / recipe.epochs)
+
+
+def _affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
+    """The items, or a random part of them when one pass over all is more than this machine's share."""
     if len(items) <= most:
         return items
     chosen = np.random.default_rng(seed).permutation(len(items))[:most]

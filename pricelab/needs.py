@@ -76,6 +76,7 @@ def _adapter() -> Any:
     from pricelab.artifacts import is_finished
     from pricelab.finetuning import finetune
     from pricelab.pricer import Pricer
+    from pricelab.training import Recipe
 
     folder, profile = workspace() / "qlora", detect()
     if not is_finished(folder):
@@ -84,5 +85,5 @@ def _adapter() -> Any:
             print("Using the small adapter that ships with pricelab; notebook 07 trains one of your own.")
             return Pricer.load(shipped)
         print(f"Notebook 07 has not run here: fine-tuning {profile.base} on {profile.train_items} items first.")
-        finetune(_catalog(), folder)
+        finetune(_catalog(), folder, recipe=Recipe(epochs=profile.epochs, batch_size=profile.batch_size))
     return Pricer.load(folder)

@@ -29,10 +29,50 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("smoke", "CI: two cores, no network", "tiny", 200, 60, 1, 16, 60, 400),
-        Profile("laptop", "two cores or more, no GPU", "smollm2-135m", 1200, 200, 1, 16, 200, 4000),
-        Profile("colab", "a T4 with 16 GB", "Qwen/Qwen3-1.7B-Base", 4200, 600, 1, 16, 500, 20_000),
-        Profile("gpu", "a GPU with 24 GB or more", "HuggingFaceTB/SmolLM3-3B-Base", 4200, 600, 2, 32, 500, 100_000),
+        Profile(
+            "smoke",
+            "CI: two cores, no network",
+            "tiny",
+            train_items=200,
+            test_items=60,
+            epochs=1,
+            batch_size=4,
+            calibration_items=60,
+            max_item_passes=400,
+        ),  # fmt: skip
+        Profile(
+            "laptop",
+            "two cores or more, no GPU",
+            "smollm2-135m",
+            train_items=1600,
+            test_items=200,
+            epochs=1,
+            batch_size=4,
+            calibration_items=200,
+            max_item_passes=4000,
+        ),  # fmt: skip
+        Profile(
+            "colab",
+            "a T4 with 16 GB",
+            "Qwen/Qwen3-1.7B-Base",
+            train_items=4200,
+            test_items=600,
+            epochs=1,
+            batch_size=8,
+            calibration_items=500,
+            max_item_passes=20_000,
+        ),  # fmt: skip
+        Profile(
+            "gpu",
+            "a GPU with 24 GB or more",
+            "Qwen/Qwen3-4B-Base",
+            train_items=4200,
+            test_items=600,
+            epochs=2,
+            batch_size=16,
+            calibration_items=500,
+            max_item_passes=100_000,
+        ),  # fmt: skip
     )
 }
 GPU_PROFILE_GB = 22

@@ -22,7 +22,7 @@ from pricelab.progress import LossDisplay
 from pricelab.prompt import answer_tokens, prompt_tokens
 
 METHODS = ("qlora", "lora", "full")
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 IGNORED = -100  # the label of a token that carries no loss
 
 
@@ -31,12 +31,12 @@ class Recipe:
     """Settings of a training run."""
 
     epochs: float = 1.0  # passes over the training items
-    batch_size: int = 16  # items per optimizer step
+    batch_size: int = 4  # items per optimizer step
     learning_rate: float = 1e-3  # peak: linear warm-up, then cosine decay to 0
     warmup: float = 0.05  # share of the steps
     rank: int = 8  # r of the LoRA matrices
     alpha: int = 16  # LoRA's scale is alpha / rank
-    targets: tuple[str, ...] = ATTENTION  # layers that get an adapter
+    targets: tuple[str, ...] = ALL_LINEAR  # layers that get an adapter
     max_text_tokens: int = 128  # longer texts are cut there
     save_every: int = 25  # steps between checkpoints
 

@@ -189,16 +189,16 @@ def test_an_unknown_method_is_refused_with_those_there_are(toy_catalog, tmp_path
 def test_the_default_recipe_passes_over_small_catalogs_more_often():
     laptop = PROFILES["laptop"]
     epochs = [default_recipe(laptop, "qlora", items).epochs for items in (50, 600, 1200, 100_000)]
-    assert epochs == [3, 2, 1, 1]
+    assert epochs == [3, 3, 3, 1]
     assert default_recipe(laptop, "full", 600).learning_rate < default_recipe(laptop, "lora", 600).learning_rate
 
 
 def test_a_large_catalog_is_cut_to_a_random_part_that_the_seed_decides(toy_catalog):
-    profile = dataclasses.replace(PROFILES["smoke"], max_item_passes=60)
-    chosen = finetuning._training_items(toy_catalog, dataclasses.replace(RECIPE, epochs=2), profile, seed=0)
+    chosen = finetuning._affordable(toy_catalog["train"], 30, seed=0)
     assert len(chosen) == len(set(chosen)) == 30 and set(chosen) < set(toy_catalog["train"])
     assert chosen != toy_catalog["train"][:30]
-    assert chosen == finetuning._training_items(toy_catalog, dataclasses.replace(RECIPE, epochs=2), profile, seed=0)
+    assert chosen == finetuning._affordable(toy_catalog["train"], 30, seed=0)
+    assert finetuning._affordable(toy_catalog["train"], 10_000, seed=0) == toy_catalog["train"]
 
 
 def test_no_checkpoints_and_no_settings_are_left(finetuned):
