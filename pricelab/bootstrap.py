@@ -22,7 +22,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{dollars(self.value)} [{self.low:,.2f}, {self.high:,.2f}]"
+        return f"{dollars(self.value)} [{dollars(self.low)}, {dollars(self.high)}]"
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, *, seed: int = 0) -> Interval:

