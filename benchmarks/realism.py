@@ -1,7 +1,7 @@
 """Do the workshop catalog's price levels follow what things cost? `python -m benchmarks.realism`.
 
-An untuned model that never saw the catalog is asked for a price by each family's name alone. How well its ranking of the
-families agrees with the catalog's goes to ``data/results/catalog-realism.json``, as Spearman's rank correlation.
+An untuned model that never saw the catalog is asked for a price by each family's name alone. How well its ranking of
+the families agrees with the catalog's goes to ``data/results/catalog-realism.json`` as Spearman's rank correlation.
 """
 
 from pathlib import Path

@@ -243,28 +243,32 @@ def test_any_csv_comes_back_with_its_cells(tmp_path, rows):
 
 
 def test_evaluate_sets_the_model_beside_the_constant_and_the_ridge(command, pricer, tmp_path):
-    code, out, _ = command("evaluate", "run", shop(tmp_path / "shop.csv", 41))
-    assert code == 0 and "41 rows read, 41 kept" in out
-    assert all(name in out for name in ("fake, qlora", "constant", "TF-IDF + ridge", "saved against"))
-    assert "never saw" not in out
+    code, out, error = command("evaluate", "run", shop(tmp_path / "shop.csv", 12))
+    assert code == 0 and "12 rows read, 12 kept" in error
+    assert all(name in out for name in ("fake, qlora", "constant", "TF-IDF + ridge", "Saved against"))
+    assert "never seen" not in error
 
 
 def test_evaluate_as_json_scores_every_usable_row(command, pricer, tmp_path):
     path = shop(tmp_path / "shop.jsonl", 41)
     with open(path, "a", encoding="utf-8") as file:
         file.write('{"title": "free", "description": "y", "price": "call us"}\n')
-    found = json.loads(command("evaluate", "run", path, "--json")[1])
+    _, out, error = command("evaluate", "run", path, "--json")
+    found = json.loads(out)
     assert [score["n"] for score in found["scores"]] == [41, 41, 41]
     expected = [abs(len(f"thing {n}\n{'x' * n}".strip()) - (n + 1)) for n in range(41)]
     assert found["scores"][0]["mae"]["value"] == pytest.approx(np.mean(expected))
-    assert found["saved_per_item"]["TF-IDF + ridge"]["n"] == 41
-    assert "no price in US dollars" in found["notes"][0]
+    assert found["saved"]["TF-IDF + ridge"]["n"] == 41 and found["floor_usd"] is None
+    assert "no price in US dollars" in error
 
 
-def test_evaluate_says_when_the_model_learned_from_this_file(command, pricer, tmp_path):
-    path = shop(tmp_path / "shop.csv")
-    pricer.manifest.data["fingerprint"] = pricelab.load_catalog(path).fingerprint
-    assert "never saw" in command("evaluate", "run", path)[1]
+def test_evaluate_scores_only_the_unseen_rows_of_the_file_that_the_model_learned_from(command, pricer, tmp_path):
+    path = shop(tmp_path / "shop.csv", 50)
+    catalog = pricelab.load_catalog(path)
+    pricer.manifest.data["fingerprint"] = catalog.fingerprint
+    _, out, error = command("evaluate", "run", path, "--json")
+    assert "never seen" in error
+    assert json.loads(out)["scores"][0]["n"] == len(catalog["test"]) < 50
 
 
 # ---- finetune, run, doctor
@@ -280,9 +284,6 @@ def trainer(monkeypatch):
         folder: Path
         manifest: Facts
 
-        def report(self):
-            return f"trained into {self.folder}"
-
     def fake(catalog, out, **options):
         asked.update(options, catalog=catalog, out=out)
         return Run(out, Facts())
@@ -291,21 +292,24 @@ def trainer(monkeypatch):
     return asked
 
 
-def test_finetune_passes_everything_on_and_reports(command, trainer, tmp_path):
+def test_finetune_passes_everything_on_and_reports(command, trainer, pricer, tmp_path):
     path = tmp_path / "shop.csv"
     path.write_text("body,cost\n" + "".join(f"thing {n},{n + 1}\n" for n in range(40)) + "odd,call us\n")
     options = ("--base", "tiny", "--method", "lora", "--seed", "3", "--column", "description=body", "--overwrite")
     code, out, error = command("finetune", path, "--out", tmp_path / "run", *options)
-    assert (code, out) == (0, f"trained into {tmp_path / 'run'}\n")
+    assert code == 0 and f"The predictor is in {tmp_path / 'run'}." in out
+    assert "which it never saw" in out and "Saved against TF-IDF + ridge" in out
     assert "41 rows read, 40 kept" in error and "call us" in error
     assert sum(map(len, trainer.pop("catalog").splits.values())) == 40
     expected = {"out": tmp_path / "run", "base": "tiny", "method": "lora", "seed": 3, "overwrite": True}
     assert trainer == expected
 
 
-def test_finetune_as_json_prints_the_manifest(command, trainer, tmp_path):
+def test_finetune_as_json_prints_the_manifest_and_the_test_scores(command, trainer, pricer, tmp_path):
     out = command("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run", "--json")[1]
-    assert json.loads(out)["seed"] == 0 and trainer["method"] == "qlora" and trainer["base"] is None
+    found = json.loads(out)
+    assert found["manifest"]["seed"] == 0 and found["test"]["scores"]
+    assert trainer["method"] == "qlora" and trainer["base"] is None
 
 
 @pytest.mark.parametrize("extra", [("--method", "magic"), ("--column", "nothing"), ("--column", "colour=red")])
