@@ -47,7 +47,7 @@ class Item:
     noise_sigma: float | None = None  # standard deviation of the noise in log price, workshop catalog only
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Catalog:
     """Items by split, and the report of how they were read."""
 
@@ -71,6 +71,8 @@ class Catalog:
 
     def __str__(self) -> str:
         return f"{self.name}\n{text_table(*self._table())}"
+
+    __repr__ = __str__  # thousands of items would fill a notebook
 
     def _repr_html_(self) -> str:
         return html_table(*self._table(), caption=self.name)

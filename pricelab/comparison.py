@@ -18,7 +18,7 @@ from pricelab.pricer import PriceEstimate, Pricer
 from pricelab.show import html_table, text_table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A predictor and its baselines on B items."""
 
@@ -33,6 +33,8 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join([text_table(*self._table()), *self._remarks()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return html_table(*self._table()) + "".join(f"<div>{escape(remark)}</div>" for remark in self._remarks())

@@ -27,7 +27,7 @@ class Check:
     cure: str = ""  # what to do about it; empty when all is well
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `examine` found."""
 
@@ -58,6 +58,8 @@ class Report:
             lines += [f"  {'':<{width}}  cure: {check.cure}"] if check.cure else []
         return "\n".join([*lines, "", self._closing()])
 
+    __repr__ = __str__
+
 
 def examine() -> Report:
     """Look at this machine; takes a few seconds, most of them torch's import, and never hangs."""
@@ -68,7 +70,7 @@ def examine() -> Report:
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     cure = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer"
-    return Check("Python", f"{version} at {sys.executable}", cure)
+    return Check("Python", version, cure)
 
 
 def _device() -> Iterator[Check]:
@@ -110,7 +112,7 @@ def _disk() -> Check:
     free_gb = shutil.disk_usage(folder).free / 1e9
     advice = "make room, or set PRICELAB_CACHE to a folder on another disk"
     cure = "" if free_gb >= FREE_DISK_NEEDED_GB else _too_little(FREE_DISK_NEEDED_GB, advice)
-    return Check("disk", f"{free_gb:.1f} GB free at {folder}", cure)
+    return Check("disk", f"{free_gb:.1f} GB free for the cache", cure)
 
 
 def _too_little(needed_gb: float, advice: str) -> str:
@@ -123,7 +125,7 @@ def _hub() -> Check:
     if constants.HF_HUB_OFFLINE:
         return Check("model hub", "not asked: the environment says to stay offline")
     if reachable(constants.ENDPOINT):
-        return Check("model hub", f"reachable at {constants.ENDPOINT}")
+        return Check("model hub", "reachable")
     return Check("model hub", "not reachable; the bases 'tiny' and 'smollm2-135m' and local folders work without it")
 
 

@@ -19,7 +19,7 @@ HIT_TOLERANCE = 0.2  # an estimate within this share of the price is a hit
 NO_VALUE = "–"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score:
     """Errors of one model. All but ``n`` and ``unparsed`` are over the ``n - unparsed`` items with an estimate."""
 
@@ -60,6 +60,8 @@ class Score:
 
     def __str__(self) -> str:
         return _text([self.as_row()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return _html([self.as_row()])
@@ -146,7 +148,7 @@ def floor_mae(expected_price: Sequence[float] | np.ndarray, noise_sigma: Sequenc
     return expected * erf(sigma / np.sqrt(2))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """Scores kept in a JSON file, one for each model and split."""
 
@@ -167,6 +169,8 @@ class Leaderboard:
 
     def __str__(self) -> str:
         return _text(self._table())
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return _html(self._table())

@@ -176,3 +176,8 @@ def test_a_damaged_workshop_file_is_named(workshop):
     (workshop / "train.csv").write_text("id,title\n1,2\n")
     with pytest.raises(ValueError, match="train.csv is not as pricelab wrote it"):
         load_catalog("workshop")
+
+
+def test_a_catalog_shows_itself_as_a_small_table_never_as_all_its_items():
+    catalog = load_catalog("workshop")
+    assert repr(catalog) == str(catalog) and len(repr(catalog)) < 1_000

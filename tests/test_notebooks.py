@@ -184,3 +184,10 @@ def test_it_runs_alone_in_the_smoke_profile_and_its_solutions_are_right(path, tm
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini"), *nbval, str(copy)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@every_notebook
+def test_outputs_name_no_place_on_the_machine_that_ran_them(path):
+    text = "\n".join(str(output) for cell in code_cells(read(path)) for output in cell.outputs)
+    found = re.findall(r"(?:/home/|/root/|/work/|/tmp/|/Users/|[A-Z]:\\\\)\S{0,40}", text)
+    assert not found, found[:3]
