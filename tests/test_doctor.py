@@ -67,7 +67,7 @@ def test_offline_flags_are_respected(monkeypatch):
     assert "stay offline" in doctor._hub().value
 
 
-@pytest.mark.parametrize("answer, words", [(True, "reachable at"), (False, "not reachable")])
+@pytest.mark.parametrize("answer, words", [(True, "reachable"), (False, "not reachable")])
 def test_the_hub_is_reported_and_never_a_problem(answer, words, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(doctor, "reachable", lambda _: answer)

@@ -67,7 +67,7 @@ def test_nearer_estimates_save_dollars(rows, step):
 def test_pairs_need_both_answers():
     saved = paired_difference([10, 10, 10], [10, np.nan, 11], [12, 12, np.nan])
     assert (saved.n, saved.value, saved.low, saved.high) == (1, 2.0, 2.0, 2.0)
-    assert str(saved) == "$2.00 [2.00, 2.00] per item, n = 1"
+    assert str(saved) == "$2.00 [$2.00, $2.00] per item, n = 1"
 
 
 def test_pairing_sees_what_two_intervals_hide():
@@ -151,7 +151,7 @@ def test_leaderboard_keeps_the_latest_of_each_and_sorts(tmp_path):
         ("bad", "test", 6.0),
         ("bad", "test-unseen", 0.0),
     ]
-    assert "$1.50 [1.00, 2.00]" in str(board) and str(board).splitlines()[0].startswith("model")
+    assert "$1.50 [$1.00, $2.00]" in str(board) and str(board).splitlines()[0].startswith("model")
 
 
 def test_leaderboard_escapes_names_and_refuses_other_files(tmp_path):

@@ -133,11 +133,11 @@ def test_counts_run_from_one_and_ids_stay(tmp_path):
 def test_transient_metadata_goes_and_ours_stays(tmp_path):
     made = notebook("1", widgets={"state": {}}, colab={"name": "x"})
     made.cells[0].metadata = {"execution": {}, "collapsed": True, "tags": ["a"], "pricelab": {"fold": 1}}
-    clean = normalise(made, "laptop", images=tmp_path, machine="a machine")
+    clean = normalise(made, "laptop", images=tmp_path, machine="a machine", seconds=61.4)
     assert clean.cells[0].metadata == {"tags": ["a"], "pricelab": {"fold": 1}}
     assert set(clean.metadata) == {"kernelspec", "language_info", "pricelab"}
     assert clean.metadata["pricelab"] == {
-        "source_hash": source_hash(made), "profile": "laptop", "machine": "a machine",
+        "source_hash": source_hash(made), "profile": "laptop", "machine": "a machine", "seconds": 61,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """pyproject, lock, environment.yml, Makefile and CI agree with each other and with what the code imports."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -102,13 +103,21 @@ def test_importing_pricelab_is_quick_and_light():
     assert len(shown.stdout.split()) == 1, "importing pricelab loaded a heavy package"
 
 
+def made(*arguments):
+    """What make prints; when the tests themselves run under make, it must not take part in that run."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment).stdout
+
+
 def test_every_make_target_is_explained_and_needs_the_environment():
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    targets = [line.split()[1] for line in listed.splitlines()]
+    targets = [line.split()[1] for line in made("help").splitlines()]
     assert {"help", "run", "lab", "test", "test-all", "notebooks", "bench", "clean"} <= set(targets)
     for target in {*targets} - {"help", "clean"}:
-        plan = subprocess.run(["make", "-n", "-B", target], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert "pip install" in plan.stdout and "requirements.lock" in plan.stdout
+        plan = made("-n", "-B", target)
+        assert "pip install" in plan and "requirements.lock" in plan
 
 
 def test_both_kinds_of_ci_run_the_same_script():
