@@ -112,7 +112,9 @@ def _guess(role: str, free: list[str], names: list[str]) -> str | None:
 
 
 def _columns_help(names: list[str], role: str, example: str = "…") -> str:
-    return f'; the file has the columns {", ".join(map(repr, names))}. Say which with columns={{"{role}": "{example}"}}'
+    there = ", ".join(map(repr, names))
+    python, shell = f'columns={{"{role}": "{example}"}}', f'--column "{role}={example}"'
+    return f"; the file has the columns {there}. Say which with {python}, or on the command line with {shell}"
 
 
 def _read_text(path: Path) -> str:
