@@ -91,6 +91,7 @@ def run(
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Write the cleaned result over the notebook itself.")
     ] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Execute the workbook, or some of its notebooks, and show the leaderboard.
 
@@ -99,14 +100,20 @@ def run(
     Example: pricelab run 00 07 --profile smoke --out results
     """
     from pricelab import profiles
+    from pricelab.evaluation import Leaderboard
+    from pricelab.needs import leaderboard_path
     from pricelab.notebooks import find_notebooks, report
     from pricelab.notebooks import run as run_notebooks
 
     chosen = profiles.choose(profile, "named on the command line") if profile else profiles.detect()
     os.environ[profiles.VARIABLE] = chosen.name  # for the notebooks and for the leaderboard
-    print(f"profile {chosen.name}: {chosen.reason}")
-    outcomes = run_notebooks(find_notebooks(notebooks or ()), out, chosen.name, in_place=in_place)
-    print(report(outcomes))
+    print(f"profile {chosen.name}: {chosen.reason}", file=sys.stderr if as_json else sys.stdout)
+    outcomes = run_notebooks(find_notebooks(notebooks or ()), out, chosen.name, in_place=in_place, quiet=as_json)
+    if as_json:
+        found = [{**asdict(outcome), "notebook": outcome.notebook.name} for outcome in outcomes]
+        print(_json({"notebooks": found, "leaderboard": Leaderboard(leaderboard_path()).rows()}))
+    else:
+        print(report(outcomes))
     raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 
@@ -248,4 +255,8 @@ def _columns(named: Sequence[str] | None) -> dict[str, str] | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=float)
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> str | float:
+    return str(value) if isinstance(value, Path) else float(value)

@@ -326,6 +326,8 @@ def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path
     out = ("--profile", "smoke", "--out", tmp_path / "out")
     code, told, _ = command("run", good, *out)
     assert code == 0 and "profile smoke" in told and "1 of 1 notebooks passed" in told
+    found = json.loads(command("run", good, *out, "--json")[1])
+    assert [row["notebook"] for row in found["notebooks"]] == ["good.ipynb"] and found["leaderboard"] == []
     code, told, _ = command("run", bad, good, *out)
     assert code == 1 and "ZeroDivisionError" in told and "1 of 2 notebooks passed" in told
 
