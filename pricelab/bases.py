@@ -78,7 +78,8 @@ def locate(name: str, revision: str | None = None) -> tuple[str, str]:
     if name == "tiny":
         return _check_folder(data_dir() / "tiny-base")
     if name == "smollm2-135m":
-        return str(smollm2_folder()), WHEEL_SHA256
+        with quiet():  # the download shows a bar of its own; the conversion's are the libraries'
+            return str(smollm2_folder()), WHEEL_SHA256
     if name and Path(name).is_dir():
         return _check_folder(Path(name))
     if name.count("/") != 1 or name.startswith((".", "/", "~")):

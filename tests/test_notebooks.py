@@ -188,6 +188,9 @@ def test_it_runs_alone_in_the_smoke_profile_and_its_solutions_are_right(path, tm
 
 @every_notebook
 def test_outputs_name_no_place_on_the_machine_that_ran_them(path):
-    text = "\n".join(str(output) for cell in code_cells(read(path)) for output in cell.outputs)
-    found = re.findall(r"(?:/home/|/root/|/work/|/tmp/|/Users/|[A-Z]:\\\\)\S{0,40}", text)
+    outputs = [output for cell in code_cells(read(path)) for output in cell.outputs]
+    texts = [
+        part for o in outputs for part in (o.get("text", ""), *map(o.get("data", {}).get, ("text/plain", "text/html")))
+    ]
+    found = re.findall(r"(?:^|[\s'\"(])(/\w[\w.-]*/\w\S*|[A-Z]:\\\w\S*)", "\n".join(filter(None, texts)))
     assert not found, found[:3]
