@@ -2,16 +2,18 @@
 
 Everything here prints one or two lines and never stops "Run all": an empirical statement is *shown*,
 *not shown* or *undecided*; an exercise is right, wrong or not answered yet; a prediction is optional.
-Which answer is right stands in ``exercises``, how an interval is computed in ``evaluation``.
+Which answer is right stands in ``exercises``, how an interval is computed in ``evaluation``, what is kept in
+``scorebook``.
 """
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from pricelab import scorebook
 from pricelab.exercises import EXERCISES, Verdict, as_number
-from pricelab.files import cache_dir, read_json, write_json_atomic
+from pricelab.show import html_table, text_table
 
 CLOSE_ENOUGH = 0.25  # a predicted number within a quarter of the measured one counts as right
 DIRECTIONS = ("up", "down", "same")
@@ -101,16 +103,78 @@ def check(exercise_id: str, answer: Any = None) -> None:
         result = None if is_blank(answer) else EXERCISES[exercise_id].judge(answer)
     except Exception as error:  # an answer of any type may break a judge; the learner still gets a sentence
         kinds = f"{type(answer).__name__}: {type(error).__name__}"
-        result = Verdict(False, f"this answer cannot be read ({kinds})")
+        result = Verdict(False, f"this answer cannot be read ({kinds})", recognised=False)
     if result is None:
         print(f"{exercise_id}: not answered yet")
-    else:
-        print(f"{'✓' if result.right else '✗'} {exercise_id}: {result.message}")
+        return
+    print(f"{'✓' if result.right else '✗'} {exercise_id}: {result.message}")
+    before = scorebook.read("exercises").get(exercise_id, {})
+    solved = result.right or before.get("solved", False)
+    scorebook.write("exercises", exercise_id, {"solved": solved, "tries": before.get("tries", 0) + 1})
 
 
 def is_blank(answer: Any) -> bool:
     """Whether an answer is still the stub's: ``None``, ``...`` or empty text."""
     return answer is None or answer is ... or (isinstance(answer, str) and not answer.strip())
+
+
+# ---- how far the learner is
+
+
+def progress() -> "Progress":
+    """Exercises solved and predictions that came true, by notebook; kept in one file on this machine."""
+    solved = {name for name, entry in scorebook.read("exercises").items() if entry.get("solved")}
+    scored = {name: entry["right"] for name, entry in scorebook.read("predictions").items() if "right" in entry}
+    notebooks = sorted({name[:2] for name in (*EXERCISES, *scored)})
+    return Progress(tuple(_line(notebook, solved, scored) for notebook in notebooks))
+
+
+def _line(notebook: str, solved: set[str], scored: dict[str, bool]) -> "Line":
+    here = [exercise for name, exercise in EXERCISES.items() if name.startswith(notebook)]
+    right = [came_true for name, came_true in scored.items() if name.startswith(notebook)]
+    left = sum(exercise.minutes for exercise in here if exercise.id not in solved)
+    return Line(notebook, sum(exercise.id in solved for exercise in here), len(here), left, sum(right), len(right))
+
+
+@dataclass(frozen=True)
+class Line:
+    """How far the learner is in one notebook."""
+
+    notebook: str  # its number
+    solved: int
+    exercises: int
+    minutes_left: int  # for the exercises not solved yet
+    came_true: int
+    predictions: int  # that were made and measured
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the learner is; shows itself as a table."""
+
+    lines: tuple[Line, ...]
+
+    def __str__(self) -> str:
+        return text_table(self._headers, self._rows())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self._headers, self._rows())
+
+    _headers = ("notebook", "exercises solved", "minutes left", "predictions right")
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        counts = [(one.solved, one.exercises, one.minutes_left, one.came_true, one.predictions) for one in self.lines]
+        total = Line("all", *(sum(column) for column in zip(*counts, strict=True)))
+        return [
+            (one.notebook, f"{one.solved} of {one.exercises}", str(one.minutes_left), _share(one))
+            for one in (*self.lines, total)
+        ]
+
+
+def _share(line: Line) -> str:
+    return f"{line.came_true} of {line.predictions}" if line.predictions else "none made"
 
 
 # ---- the learner's own prices
@@ -141,14 +205,14 @@ def predict(prediction_id: str, question: str, answer: Any = None) -> None:
     """Keep the learner's prediction before an experiment: a number, or "up", "down" or "same". Optional."""
     print(question)
     if is_blank(answer):
-        earlier = _load().get(prediction_id)
+        earlier = scorebook.read("predictions").get(prediction_id)
         print(f"your earlier prediction stands: {earlier['answer']}" if earlier else "no prediction made")
         return
     guess = _prediction(answer)
     if guess is None:
         print(f"not kept: a prediction is a number or one of {', '.join(DIRECTIONS)}")
         return
-    _save(prediction_id, {"question": question, "answer": guess})
+    scorebook.write("predictions", prediction_id, {"question": question, "answer": guess})
     print(f"your prediction: {guess}")
 
 
@@ -158,13 +222,13 @@ def reveal(prediction_id: str, actual: Any) -> None:
     if happened is None:
         print(f"nothing was measured ({type(actual).__name__}), so there is nothing to compare")
         return
-    entry = _load().get(prediction_id)
+    entry = scorebook.read("predictions").get(prediction_id)
     if entry is None:
         print(f"it was {happened}; no prediction was made")
         return
     right, words = compare(entry["answer"], happened)
-    _save(prediction_id, {**entry, "actual": happened, "right": right})
-    scored = [one["right"] for one in _load().values() if "right" in one]
+    scorebook.write("predictions", prediction_id, {**entry, "actual": happened, "right": right})
+    scored = [one["right"] for one in scorebook.read("predictions").values() if "right" in one]
     print(f"you said {entry['answer']}, it was {happened}: {words}")
     print(f"right so far: {sum(scored)} of {len(scored)}")
 
@@ -192,21 +256,3 @@ def _prediction(answer: Any) -> float | str | None:
         return answer.strip().casefold()
     value = as_number(answer)
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
-
-
-def _file() -> Path:
-    return cache_dir() / "predictions.json"
-
-
-def _load() -> dict[str, dict[str, Any]]:
-    """All predictions; a file that cannot be read counts as none, for a notebook must go on."""
-    try:
-        entries = read_json(_file()) if _file().exists() else {}
-        return entries if isinstance(entries, dict) else {}
-    except ValueError as error:
-        print(error)
-        return {}
-
-
-def _save(prediction_id: str, entry: dict[str, Any]) -> None:
-    write_json_atomic(_file(), {**_load(), prediction_id: entry})
