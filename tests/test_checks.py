@@ -59,7 +59,7 @@ def test_claim_never_raises_on_what_was_measured(value, low, high, n):
 def exercises(monkeypatch):
     memory = number(67.5, "half a byte each", wrong={135: "that is one byte a weight"}, unit="MB")
     base = choice("frozen", "the base stays as it is", {"trained": "only the adapters train"})
-    table = {"07-memory": Exercise("07-memory", memory), "07-base": Exercise("07-base", base)}
+    table = {"07-memory": Exercise("07-memory", "easy", 2, memory), "07-base": Exercise("07-base", "hard", 5, base)}
     for name, exercise in table.items():
         monkeypatch.setitem(EXERCISES, name, exercise)
 
@@ -119,7 +119,7 @@ def test_an_answer_of_an_odd_type_gets_a_sentence(capsys, exercises, exercise, o
 
 
 def test_a_judge_that_breaks_does_not_stop_the_notebook(capsys, monkeypatch):
-    monkeypatch.setitem(EXERCISES, "99-x", Exercise("99-x", lambda answer: answer.missing))
+    monkeypatch.setitem(EXERCISES, "99-x", Exercise("99-x", "easy", 1, lambda answer: answer.missing))
     checks.check("99-x", 3)
     assert "cannot be read" in capsys.readouterr().out
 
@@ -132,7 +132,7 @@ def test_an_unknown_exercise_names_the_known_ones(exercises):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path))
-    return tmp_path / "predictions.json"
+    return tmp_path / "scorebook.json"
 
 
 def test_a_blank_prediction_prints_the_question_and_writes_nothing(capsys, cache):
@@ -166,7 +166,7 @@ def test_the_score_is_kept_across_notebooks(capsys, cache):
         checks.predict(name, "?", guess)
         checks.reveal(name, 10)
     assert capsys.readouterr().out.rstrip().endswith("right so far: 1 of 3")
-    kept = json.loads(cache.read_text())["b"]
+    kept = json.loads(cache.read_text())["predictions"]["b"]
     assert kept == {"question": "?", "answer": 1.0, "actual": 10.0, "right": False}
 
 
@@ -184,9 +184,49 @@ def test_an_odd_prediction_or_outcome_is_not_kept(capsys, cache, odd):
     assert "nothing was measured" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["{half", "[]"])
-def test_a_broken_file_of_predictions_does_not_stop_the_notebook(capsys, cache, content):
+@pytest.mark.parametrize("content", ["{half", "[]", '{"predictions": [3]}', '{"exercises": {"a": 1}}'])
+def test_a_broken_scorebook_is_kept_aside_and_does_not_stop_the_notebook(capsys, cache, content):
     cache.write_text(content)
     checks.predict("a", "?", 3)
-    assert ("not valid JSON" in capsys.readouterr().out) == (content == "{half")
-    assert json.loads(cache.read_text()) == {"a": {"question": "?", "answer": 3.0}}
+    assert "scorebook.unreadable.json" in capsys.readouterr().out
+    assert json.loads(cache.read_text())["predictions"] == {"a": {"question": "?", "answer": 3.0}}
+    assert cache.with_suffix(".unreadable.json").read_text() == content
+
+
+def test_reading_a_broken_scorebook_changes_nothing(capsys, cache):
+    cache.write_text("{half")
+    checks.predict("a", "?")
+    assert cache.read_text() == "{half" and "no prediction made" in capsys.readouterr().out
+
+
+def test_a_blank_answer_is_not_a_try(exercises, cache):
+    checks.check("07-memory")
+    assert not cache.exists()
+
+
+def test_tries_are_counted_and_a_solved_exercise_stays_solved(exercises, cache):
+    for answer in (135, 67.5, 135):
+        checks.check("07-memory", answer)
+    assert json.loads(cache.read_text())["exercises"]["07-memory"] == {"solved": True, "tries": 3}
+
+
+def test_progress_counts_by_notebook(capsys, exercises, cache):
+    before = {line.notebook: line for line in checks.progress().lines}
+    checks.check("07-memory", 67.5)
+    checks.check("00-format", "B")
+    checks.predict("07-p", "?", 1)
+    checks.reveal("07-p", 1)
+    checks.predict("07-q", "?", "up")
+    after = {line.notebook: line for line in checks.progress().lines}
+    assert after["07"].solved == 1 and before["07"].solved == 0
+    assert after["07"].minutes_left == before["07"].minutes_left - 2
+    assert (after["07"].came_true, after["07"].predictions) == (1, 1)
+    assert after["00"] == before["00"]
+
+
+def test_progress_shows_itself_as_a_table_with_totals(exercises, cache):
+    checks.check("07-memory", 67.5)
+    shown = checks.progress()
+    last = str(shown).splitlines()[-1].split()
+    assert last[0] == "all" and last[1] == "1" and last[3] == str(len(EXERCISES))
+    assert "<table>" in shown._repr_html_() and "none made" in shown._repr_html_()

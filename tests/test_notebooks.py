@@ -35,10 +35,13 @@ class Exercise:
     """One exercise as it stands in a notebook."""
 
     id: str
+    heading: str  # the last one before it
     call: str  # the stub's own `check("id", …)`
+    answer: str  # the expression that it hands over
     cell: int  # the stub's place among the cells
     hints: int  # folds between this exercise and the next
     solutions: tuple[str, ...]  # the code in the folds between this exercise and the next
+    wrong: tuple[str, ...]  # typical wrong answers as code, from the stub's metadata
 
 
 def read(path):
@@ -60,24 +63,29 @@ def length(cell):
 
 
 def checks(cell):
-    """(id, source) of each ``check("id", …)`` in a code cell."""
+    """(id, source, source of the answer) of each ``check("id", answer)`` in a code cell."""
     if cell.cell_type != "code" or "check(" not in cell.source:
         return []
     lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
     source = "\n".join(lines)
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "check"]
-    return [(ast.literal_eval(call.args[0]), ast.get_source_segment(source, call)) for call in named]
+    return [
+        (ast.literal_eval(call.args[0]), *(ast.get_source_segment(source, part) for part in (call, call.args[1])))
+        for call in named
+    ]
 
 
 def exercises(notebook):
     """The notebook's exercises, each with the folds that follow it."""
     places = [(index, *found) for index, cell in enumerate(notebook.cells) for found in checks(cell)]
     ends = [place[0] for place in places[1:]] + [len(notebook.cells)]
-    for (index, name, call), end in zip(places, ends, strict=True):
+    for (index, name, call, answer), end in zip(places, ends, strict=True):
         text = "\n".join(cell.source for cell in notebook.cells[index:end] if cell.cell_type == "markdown")
         solutions = tuple(code for fold in SOLUTION.findall(text) for code in FENCE.findall(fold))
-        yield Exercise(name, call, index, len(HINT.findall(text)), solutions)
+        wrong = tuple(notebook.cells[index].metadata.get("pricelab", {}).get("wrong", ()))
+        headings = [line for cell in notebook.cells[:index] for line in cell.source.splitlines() if line[:4] == "### "]
+        yield Exercise(name, headings[-1], call, answer, index, len(HINT.findall(text)), solutions, wrong)
 
 
 def test_there_are_notebooks():
@@ -152,30 +160,56 @@ def test_it_has_exercises_with_a_folded_hint_and_one_solution(path):
         assert len(exercise.solutions) == 1, f"{exercise.id} has {len(exercise.solutions)} solutions in python"
 
 
+@every_notebook
+def test_exercises_say_how_hard_they_are_and_know_three_wrong_answers(path):
+    for number, exercise in enumerate(exercises(read(path)), start=1):
+        known = EXERCISES[exercise.id]
+        minutes = f"{known.minutes} minute{'s' * (known.minutes > 1)}"
+        told = rf"### Exercise {number} · .+ \({known.difficulty}, {minutes}\)"
+        assert re.fullmatch(told, exercise.heading), (
+            f"{exercise.heading!r} should end in ({known.difficulty}, {minutes})"
+        )
+        assert len(exercise.wrong) >= 3, f"{exercise.id}: the stub's metadata names {len(exercise.wrong)} wrong answers"
+
+
+def test_every_exercise_stands_in_a_notebook():
+    assert {exercise.id for path in NOTEBOOKS for exercise in exercises(read(path))} == set(EXERCISES)
+
+
 # ---- running
 
 
-def with_solutions(notebook):
-    """The notebook with a cell after each exercise that runs its solution and asks for its ✓."""
+def with_answers(notebook):
+    """The notebook with a cell after each exercise that tries its wrong answers and its solution."""
     result = notebook.copy()
     for exercise in reversed(list(exercises(notebook))):
-        solution = "\n".join(exercise.solutions)
-        source = (
-            "from IPython.utils.capture import capture_output\n"
-            "with capture_output() as told:\n"
-            + "".join(f"    {line}\n" for line in f"{solution.rstrip()}\n{exercise.call}".splitlines())
-            + f"assert '✓ {exercise.id}' in told.stdout, told.stdout or told.stderr"
-        )
-        cell = nbformat.v4.new_code_cell(source, id=f"solution-{exercise.id}", execution_count=1)
-        result.cells.insert(exercise.cell + 1, cell)
+        for name, source in (("solution", _right(exercise)), ("wrong", _wrong(exercise))):  # the latter runs first
+            cell = nbformat.v4.new_code_cell(source, id=f"{name}-{exercise.id}", execution_count=1)
+            result.cells.insert(exercise.cell + 1, cell)
     return result
+
+
+def _right(exercise):
+    """Code that runs the solution and asks for its ✓."""
+    lines = ["from IPython.utils.capture import capture_output", "with capture_output() as told:"]
+    lines += [f"    {line}" for line in f"{exercise.solutions[0].rstrip()}\n{exercise.call}".splitlines()]
+    return "\n".join([*lines, f"assert '✓ {exercise.id}' in told.stdout, told.stdout or told.stderr"])
+
+
+def _wrong(exercise):
+    """Code that asks for a diagnosis of each wrong answer, and that no two are the same."""
+    lines = ["from pricelab.exercises import EXERCISES as _exercises", "_told = []"]
+    for source in exercise.wrong:
+        lines += [source, f"_told.append(_exercises[{exercise.id!r}].judge({exercise.answer}))"]
+    lines += ["assert not any(one.right for one in _told), _told", "assert all(one.recognised for one in _told), _told"]
+    return "\n".join([*lines, "assert len({one.message for one in _told}) == len(_told), _told"])
 
 
 @every_notebook
 @pytest.mark.timeout(600)
-def test_it_runs_alone_in_the_smoke_profile_and_its_solutions_are_right(path, tmp_path):
+def test_it_runs_alone_in_the_smoke_profile_and_its_answers_are_judged_rightly(path, tmp_path):
     copy = tmp_path / path.name
-    nbformat.write(with_solutions(read(path)), copy)
+    nbformat.write(with_answers(read(path)), copy)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "cache").mkdir()
     environment = {**os.environ, "PRICELAB_PROFILE": "smoke", "PRICELAB_CACHE": str(tmp_path / "cache")}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricelab import plots
+from pricelab.plots.prices import running_mean
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,9 +99,9 @@ def test_no_probability_is_lost_on_the_log_axis(dollar, bins):
 
 
 def test_the_running_mean_keeps_a_constant_and_smooths_noise():
-    assert np.allclose(plots.running_mean(np.full(50, 3.0), 7), 3.0)
+    assert np.allclose(running_mean(np.full(50, 3.0), 7), 3.0)
     noisy = losses()
-    assert np.std(np.diff(plots.running_mean(noisy, 12))) < np.std(np.diff(noisy)) / 3
+    assert np.std(np.diff(running_mean(noisy, 12))) < np.std(np.diff(noisy)) / 3
 
 
 @pytest.mark.parametrize("few", [[], [2.0], [2.0, 1.0]])
