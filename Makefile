@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-all lint notebooks bench clean
+.PHONY: help run lab test test-all lint notebooks experiments bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ test-all: lint ## the same with the slow tests
 
 notebooks: $(READY) ## execute the workbook in place from the laptop profile, and normalise it
 	$(BIN)/pricelab run --in-place --profile laptop
+
+experiments: $(READY) ## repeat the recorded experiments (about half an hour), results to data/results/
+	$(BIN)/python -m benchmarks.scaling
 
 bench: $(READY) ## run the benchmarks
 	$(BIN)/python -m pytest -m benchmark benchmarks
