@@ -147,6 +147,18 @@ def test_no_cell_branches_on_the_profile(path):
         assert not re.search(r"\b(if|elif|match)\b.*(profile|PRICELAB_PROFILE)", cell.source), cell.source
 
 
+def test_the_ten_questions_point_to_sections_that_exist():
+    headings = {path.stem[:2]: set(re.findall(r"^## (.+)$", prose(read(path)), re.MULTILINE)) for path in NOTEBOOKS}
+    questions = next(cell.source for path in NOTEBOOKS for cell in read(path).cells if cell.id == "questions")
+    folds = re.findall(r"<summary>Where to look</summary>(.*?)</details>", questions, re.DOTALL)
+    places = [
+        (re.search(r"\b\d\d\b", place)[0], section)
+        for fold in folds for place in fold.split(";") for section in re.findall(r"\*(.+?)\*", place)
+    ]  # fmt: skip
+    assert len(folds) == 10 and {number for number, _ in places} == {"01", "04", "05", "06"}
+    assert not [(number, section) for number, section in places if section not in headings[number]]
+
+
 # ---- exercises
 
 
