@@ -23,6 +23,7 @@ class Profile:
     batch_size: int  # items per optimizer step
     calibration_items: int  # items that the intervals are calibrated on, at most
     max_item_passes: int  # items times epochs that training may take on a catalog of your own
+    scratch_tokens: int  # tokens that notebook 04 trains each of its models on
     reason: str = ""  # why this profile was chosen
 
 
@@ -39,6 +40,7 @@ PROFILES = {
             batch_size=4,
             calibration_items=60,
             max_item_passes=400,
+            scratch_tokens=10_000,
         ),
         Profile(
             "laptop",
@@ -50,6 +52,7 @@ PROFILES = {
             batch_size=4,
             calibration_items=100,
             max_item_passes=1500,
+            scratch_tokens=800_000,
         ),
         Profile(
             "colab",
@@ -61,6 +64,7 @@ PROFILES = {
             batch_size=8,
             calibration_items=500,
             max_item_passes=20_000,
+            scratch_tokens=800_000,
         ),
         Profile(
             "gpu",
@@ -72,6 +76,7 @@ PROFILES = {
             batch_size=16,
             calibration_items=500,
             max_item_passes=100_000,
+            scratch_tokens=800_000,
         ),
     )
 }

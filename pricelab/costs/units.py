@@ -42,7 +42,7 @@ def human_usd(dollars: float) -> str:
     """Dollars with as many digits as matter: ``"$0.012"``, ``"$3.95"``, ``"$122 M"``; below a tenth of a cent so."""
     if 0 < dollars < 0.001:
         return "under $0.001"
-    if 1 <= dollars < 1000:
+    if 0.1 <= dollars < 1000:
         return f"${dollars:,.2f}"
     return f"${_scaled(dollars, COUNTS)}"
 

@@ -1,55 +1,33 @@
 """The answer of the price predictor as HTML: one card a model, a chart in it, errors in words.
 
-Every text from outside passes ``shown``, for ipywidgets puts HTML into the page as it is. The charts are
-inline SVG in the page's own text colour, so they read in a light and in a dark theme; they are told apart by
-name and form (filled, outlined) as well as by colour.
+Every text from outside passes ``view.shown``. The charts are inline SVG, told apart by name and form (filled, outlined)
+as well as by colour.
 """
 
-import html
 import math
 from typing import Any
 
 from pricelab.plots import BLUE, VERMILION, price_histogram, usd
+from pricelab.widgets.view import shown, style
 
 ECHO_CHARACTERS = 160  # how much of a description is repeated above its price
 CHART_WIDTH, CHART_HEIGHT, BASELINE = 400, 92, 85  # in units of the chart, which stretches to its card
 TICKS_USD = (1, 10, 100, 1000)
 
-STYLE = f"""<style>
-.pricelab {{ max-width: 60rem; padding: 0.3rem; box-sizing: border-box; }}
-.pricelab textarea {{ min-height: 6em; resize: vertical; }}
-.pricelab .widget-textarea {{ flex-direction: column; align-items: stretch; }}
-.pricelab .widget-textarea .widget-label {{ text-align: left; width: auto; font-weight: 600; }}
-.pricelab textarea::placeholder {{ color: inherit; opacity: 0.75; }}
-.pricelab .pricelab-ask {{ background: {BLUE}; color: #fff; font-weight: 600; padding: 0 1.2em; }}
-.pricelab .pricelab-ask:disabled {{ background: #565656; color: #fff; opacity: 1; }}
-.pricelab button:focus-visible, .pricelab textarea:focus-visible {{
-  outline: 3px solid {VERMILION}; outline-offset: 1px; }}
-.pricelab-out {{ line-height: 1.45; overflow-wrap: anywhere; }}
-.pricelab-out p {{ margin: 0.2em 0; }}
-.pricelab-cards {{ display: flex; flex-wrap: wrap; gap: 0.8rem; }}
-.pricelab-card {{ flex: 1 1 17rem; min-width: 0; max-width: 29.6rem; padding: 0.6rem 0.9rem;
-  border: 1px solid #808080; border-radius: 6px; box-sizing: border-box; }}
-.pricelab-chart {{ margin: 0.5rem 1.5rem 0; text-align: center; font-size: 0.85em; }}
-.pricelab-chart svg {{ display: block; width: 100%; height: 6rem; overflow: visible; }}
-.pricelab-chart div {{ position: relative; height: 1.5em; }}
-.pricelab-chart span {{ position: absolute; transform: translateX(-50%); white-space: nowrap; }}
-.pricelab-name {{ font-weight: 600; }}
-.pricelab-out .pricelab-price {{ font-size: 2.4rem; line-height: 1.2; font-weight: 600; margin: 0; }}
-.pricelab-note {{ border-left: 4px solid {VERMILION}; padding-left: 0.6em; }}
-</style>"""
-
-
-def shown(text: object) -> str:
-    """Text made safe to stand in HTML, and shown as it is: control characters become their visible signs."""
-    return html.escape("".join(map(_visible, str(text))))
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < 32 and character not in "\t\n":
-        return chr(0x2400 + code)
-    return "\ufffd" if 0xD800 <= code < 0xE000 else character  # half a character cannot be sent
+STYLE = style("""
+.pricelab textarea { min-height: 6em; resize: vertical; }
+.pricelab .widget-textarea { flex-direction: column; align-items: stretch; }
+.pricelab .widget-textarea .widget-label { text-align: left; width: auto; font-weight: 600; }
+.pricelab textarea::placeholder { color: inherit; opacity: 0.75; }
+.pricelab-cards { display: flex; flex-wrap: wrap; gap: 0.8rem; }
+.pricelab-card { flex: 1 1 17rem; min-width: 0; max-width: 29.6rem; padding: 0.6rem 0.9rem;
+  border: 1px solid #808080; border-radius: 6px; box-sizing: border-box; }
+.pricelab-chart { margin: 0.5rem 1.5rem 0; text-align: center; font-size: 0.85em; }
+.pricelab-chart svg { display: block; width: 100%; height: 6rem; overflow: visible; }
+.pricelab-chart div { position: relative; height: 1.5em; }
+.pricelab-chart span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.pricelab-out .pricelab-price { font-size: 2.4rem; line-height: 1.2; font-weight: 600; margin: 0; }
+""")
 
 
 def result(description: str, answer: Any, untuned: Any = None, name: str = "") -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pricelab.widgets import cards
+from pricelab.widgets.view import Form, keep_order
 
 MAX_CHARACTERS = 20_000
 LABEL_CHARACTERS = 32
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 EXAMPLES = {
     "Cordless drill driver kit": "Cordless drill driver kit\n"
@@ -81,7 +81,7 @@ def why_refused(text: str) -> str:
     return ""
 
 
-class PricePredictor:
+class PricePredictor(Form):
     """A form that prices what is typed into it; show it as the last line of a cell.
 
     Args:
@@ -151,13 +151,7 @@ class PricePredictor:
         self._keep_order()
 
     def _keep_order(self) -> None:
-        """Keep a text ahead of the click that follows it.
-
-        ipykernel 7.4 hands a widget's messages to the thread that last wrote to that widget. Box and buttons
-        written to at different times end up in two threads, and a click could overtake its text: write to all.
-        """
-        for widget in (self.box, self.button, *self.examples):
-            widget.send_state("disabled")
+        keep_order((self.box, self.button, *self.examples))
 
     def _result(self) -> str:
         state = self.state
@@ -170,19 +164,11 @@ class PricePredictor:
         return cards.note("The price appears here.")
 
     def __repr__(self) -> str:
-        """What it says where widgets do not run, for example in a notebook that is only read."""
-        how = "PricePredictor: a form that shows where widgets run; execute this cell in JupyterLab or Colab."
         if self.state.status != "answered":
-            return how
+            return self._how()
         answer, text = self.state.answer, " ".join(self.state.text.split())
         price = f"{cards.usd(answer.estimate)}, {cards.interval_in_words(answer)}"
-        return f"{how}\n{text[:80]}{'…' if len(text) > 80 else ''}: {price}"
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        display({"text/plain": repr(self), WIDGET_VIEW: view}, raw=True)
+        return f"{self._how()}\n{text[:80]}{'…' if len(text) > 80 else ''}: {price}"
 
 
 def labelled(examples: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

@@ -1,19 +1,39 @@
-"""One notebook in one browser for all browser tests; without a browser they skip in words, in CI they fail."""
+"""One JupyterLab and one browser for all browser tests, a notebook for each form; without a browser they skip in words.
+
+In CI a missing browser is a failure.
+"""
 
 import os
 
 import pytest
-from lab_session import missing, open_notebook
+from lab_session import Budget, Guide, Predictor, missing, workplace
 
-CELLS = (
+PREDICTOR = (
     "from fake_pricer import FakePricer\nfrom pricelab import PricePredictor",
     "predictor = PricePredictor(FakePricer())\npredictor",
 )
+GUIDE = ("from pricelab.widgets import DecisionGuide", "DecisionGuide()")
+BUDGET = ("from pricelab.widgets import BudgetExplorer", "BudgetExplorer()")
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+def work(tmp_path_factory):
     if why := missing():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
-    with open_notebook(tmp_path_factory.mktemp("lab"), *CELLS) as lab:
-        yield lab
+    with workplace(tmp_path_factory.mktemp("lab")) as work:
+        yield work
+
+
+@pytest.fixture(scope="session")
+def lab(work):
+    return work.open(Predictor, *PREDICTOR)
+
+
+@pytest.fixture(scope="session")
+def guide(work):
+    return work.open(Guide, *GUIDE)
+
+
+@pytest.fixture(scope="session")
+def explorer(work):
+    return work.open(Budget, *BUDGET)

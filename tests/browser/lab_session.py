@@ -94,26 +94,40 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def open_notebook(folder: Path, *cells: str, width: int = 1280) -> Iterator["Lab"]:
-    """A notebook of these cells, run in JupyterLab in a headless browser window."""
+def workplace(folder: Path) -> Iterator["Workplace"]:
+    """JupyterLab and a headless browser, for as many notebooks as wanted."""
     from playwright.sync_api import sync_playwright
 
-    write_notebook(folder / "notebooks" / "predictor.ipynb", *cells)
     with jupyterlab(folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM))
-        lab = Lab(browser.new_page(viewport={"width": width, "height": HEIGHT_PX}), address, "predictor.ipynb")
-        lab.run_all()
-        yield lab
+        yield Workplace(folder, address, browser.new_context())  # one context: JupyterLab is loaded once
         browser.close()
 
 
-class Lab:
-    """A browser page on a notebook in JupyterLab, by what a person does with it."""
+class Workplace:
+    """Opens notebooks in JupyterLab, each in a window and a workspace of its own."""
 
-    def __init__(self, page, address: str, notebook: str) -> None:
+    def __init__(self, folder: Path, address: str, context) -> None:
+        self.folder, self.address, self.context = folder, address, context
+
+    def open(self, kind: type["Lab"], *cells: str, width: int = 1280) -> "Lab":
+        """A notebook of these cells, run; ``kind`` is the form that it shows."""
+        name = kind.__name__.lower()
+        write_notebook(self.folder / "notebooks" / f"{name}.ipynb", *cells)
+        page = self.context.new_page()
+        page.set_viewport_size({"width": width, "height": HEIGHT_PX})
+        lab = kind(page, f"{self.address}/lab/workspaces/{name}/tree/{name}.ipynb?reset")
+        lab.run_all()
+        return lab
+
+
+class Lab:
+    """A browser page on a notebook in JupyterLab with one form in it, by what a person does with it."""
+
+    def __init__(self, page, address: str) -> None:
         self.page, self.dialogs = page, []
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
-        page.goto(f"{address}/lab/tree/{notebook}?reset")
+        page.goto(address)
         # before the kernel is there the notebook calls itself idle too, and "Run All" would be lost
         page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         page.locator(".jp-CodeCell").first.wait_for(timeout=30_000)
@@ -124,13 +138,34 @@ class Lab:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click(no_wait_after=True)
         failure = self.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]")
-        self.box.or_(failure).first.wait_for(timeout=120_000)
+        self.form.or_(failure).first.wait_for(timeout=120_000)
         if failure.count():
             raise RuntimeError(f"the notebook failed:\n{failure.first.inner_text()}")
 
     @property
     def form(self):
         return self.page.locator(".pricelab")
+
+    @property
+    def result(self):
+        return self.form.locator(".pricelab-out")
+
+    def resize(self, width: int, height: int = HEIGHT_PX) -> None:
+        size = {"width": width, "height": height}
+        if self.page.viewport_size != size:
+            self.page.set_viewport_size(size)
+            self.page.wait_for_timeout(400)  # JupyterLab lays its panels out anew
+
+    def fits(self) -> bool:
+        """Whether nothing in the form has to be scrolled sideways."""
+        return self.form.evaluate(
+            "form => [form, ...form.querySelectorAll('.pricelab-out, .pricelab-out *')]"
+            ".every(part => part.scrollWidth <= part.clientWidth || !part.clientWidth)"
+        )
+
+
+class Predictor(Lab):
+    """The price predictor."""
 
     @property
     def box(self):
@@ -140,16 +175,54 @@ class Lab:
     def button(self):
         return self.form.get_by_role("button", name="Estimate price")
 
-    @property
-    def result(self):
-        return self.form.locator(".pricelab-out")
-
     def ask(self, text: str, shows: str) -> None:
         """Put in a description, press the button and wait until the form shows some words."""
         self.box.fill(text)
         self.button.click()
         self.result.filter(has_text=shows).wait_for(timeout=30_000)
 
-    def resize(self, width: int) -> None:
-        self.page.set_viewport_size({"width": width, "height": HEIGHT_PX})
-        self.page.wait_for_timeout(400)  # JupyterLab lays its panels out anew
+
+class Guide(Lab):
+    """The decision guide."""
+
+    def choose(self, **answers: str) -> None:
+        """Answer questions: question id → option id, as a person does by their words."""
+        from pricelab.decision.checklist import BY_ID
+
+        for question, option in answers.items():
+            self.form.get_by_label(BY_ID[question].text).select_option(BY_ID[question].option(option).label)
+
+    def shows(self, words: str, answered: int | str = "") -> str:
+        """Wait until the headline shows some words, after so many answers; gives the whole advice."""
+        headline = self.page.get_by_role("status").filter(has_text=words)
+        self.result.filter(has=headline).filter(has_text=f"{answered} of 10").wait_for(timeout=10_000)
+        return self.result.inner_text()
+
+    def reset(self) -> None:
+        """Take all answers back."""
+        self.form.get_by_role("button", name="Start again").click()
+        self.shows("Still needed: What must come out?")
+
+
+class Budget(Lab):
+    """The budget explorer."""
+
+    def knob(self, label: str):
+        """The field, list or box of that label."""
+        return self.form.get_by_label(label, exact=True)
+
+    def choose(self, **options: str) -> None:
+        """Choose from lists: label → option."""
+        for label, option in options.items():
+            self.knob(label).select_option(option, timeout=5_000)
+
+    def enter(self, label: str, value: str) -> None:
+        """Type into a field, and leave it."""
+        self.knob(label).fill(value)
+        self.page.keyboard.press("Tab")
+
+    def shows(self, words: str) -> str:
+        """Wait until the answer shows some words; gives the whole of it."""
+        answer = self.result.filter(has_text=words).first
+        answer.wait_for(timeout=20_000)
+        return answer.inner_text()
