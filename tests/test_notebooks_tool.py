@@ -1,15 +1,18 @@
 """The runner and the cleaner of notebooks, on small notebooks made here."""
 
 import base64
+import io
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pricelab import evaluation
-from pricelab.normalise import WIDGET_TYPE, collapse, normalise, source_hash
+from pricelab.normalise import WIDGET_TYPE, collapse, few_colours, normalise, source_hash
 from pricelab.notebooks import find_notebooks, report, run
 
 PNG = base64.b64decode(
@@ -154,20 +157,41 @@ def test_a_widget_becomes_the_named_picture_or_goes(tmp_path):
     assert [o.output_type for o in normalise(made, "smoke", images=tmp_path).cells[0].outputs] == ["stream"]
     made.cells[0].metadata["pricelab"] = {"picture": "shot.png"}
     picture, text = normalise(made, "smoke", images=tmp_path).cells[0].outputs
-    assert base64.b64decode(picture.data["image/png"]) == PNG and WIDGET_TYPE not in picture.data
+    assert opened(picture.data["image/png"]).size == (1, 1) and WIDGET_TYPE not in picture.data
     assert text.text == "text"
     made.cells[0].metadata["pricelab"] = {"picture": "gone.png"}
     with pytest.raises(ValueError, match="gone.png"):
         normalise(made, "smoke", images=tmp_path)
 
 
+def drawn(colours=2):
+    """A base64 picture of 120 by 80 pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (colours, 3), dtype=np.uint8)
+    made = io.BytesIO()
+    Image.fromarray(pixels[np.arange(9600).reshape(80, 120) // 7 % colours]).save(made, "PNG")
+    return base64.b64encode(made.getvalue()).decode()
+
+
+def opened(png):
+    return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+
+
+def test_a_figure_of_few_colours_looks_the_same_and_one_of_many_gets_smaller():
+    assert opened(few_colours(drawn(9))).tobytes() == opened(drawn(9)).tobytes()
+    many = drawn(3000)
+    assert len(few_colours(many)) < len(many) / 2
+    assert len(opened(few_colours(many)).getcolors()) <= 64
+    assert few_colours(few_colours(many)) == few_colours(many)
+
+
 def test_figures_and_errors_are_kept(tmp_path):
-    figure = nbformat.v4.new_output("display_data", {"image/png": "AAAA", "text/plain": "<Figure>"})
+    png = few_colours(drawn())
+    figure = nbformat.v4.new_output("display_data", {"image/png": png, "text/plain": "<Figure>"})
     error = nbformat.v4.new_output("error", ename="E", evalue="v", traceback=[])
     result = nbformat.v4.new_output("execute_result", {"text/plain": "3"}, execution_count=9)
     kept = normalise(outputs(figure, error, result), "smoke", images=tmp_path).cells[0].outputs
     assert [output.output_type for output in kept] == ["display_data", "error", "execute_result"]
-    assert kept[0].data["image/png"] == "AAAA" and kept[2].execution_count == 1
+    assert kept[0].data["image/png"] == png and kept[2].execution_count == 1
 
 
 def test_normalising_twice_changes_nothing(tmp_path):
