@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
-FIGURE_COLOURS = 64  # enough for charts and forms, and a third of the bytes
+FIGURE_COLOURS = 256  # a palette: all that charts and forms need, and a third of the bytes
 KEPT_CELL_METADATA = ("cellView", "jupyter", "pricelab", "tags")
 
 
@@ -90,14 +90,15 @@ def _clean_outputs(cell: Any, images: Path) -> list[Any]:
 
 
 def few_colours(png: str) -> str:
-    """A PNG (base64) with a palette of 64 colours instead of millions; as it was, where that saves nothing."""
+    """A PNG (base64) with a palette of 256 colours instead of millions; as it was, where that saves nothing."""
     import io
 
     from PIL import Image
 
     small = io.BytesIO()
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    picture.quantize(FIGURE_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    flat = picture.quantize(FIGURE_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    flat.save(small, "PNG", optimize=True)
     shorter = base64.b64encode(small.getvalue()).decode()
     return shorter if len(shorter) < len(png) else png
 
