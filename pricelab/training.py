@@ -16,13 +16,13 @@ from typing import Any
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
+from pricelab.costs.shapes import ALL_LINEAR
 from pricelab.files import read_json
 from pricelab.profiles import pick_precision
 from pricelab.progress import LossDisplay
 from pricelab.prompt import answer_tokens, prompt_tokens
 
 METHODS = ("qlora", "lora", "full")
-ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 IGNORED = -100  # the label of a token that carries no loss
 
 

@@ -79,10 +79,8 @@ def test_lora_parameters_are_pefts(rank, targets):
     assert TOY.lora_parameters(rank, targets) == model.get_nb_trainable_parameters()[0]
 
 
-def test_all_linear_layers_are_the_recipes():
-    from pricelab import training
-
-    assert ALL_LINEAR == training.ALL_LINEAR and set(ALL_LINEAR) == set(TOY.matrices)
+def test_all_linear_layers_are_those_of_a_shape():
+    assert set(ALL_LINEAR) == set(TOY.matrices)
 
 
 @pytest.mark.parametrize("targets", [(), ("q_proj", "lm_head")])

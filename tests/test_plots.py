@@ -1,13 +1,13 @@
 """The figures: what is drawn, with units, once, and nothing left behind in pyplot."""
 
 import base64
-import io
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from drawing import renders, words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,25 +52,9 @@ FIGURES = {
 }
 
 
-def words(figure):
-    import matplotlib.text
-
-    figure.draw_without_rendering()
-    return "\n".join(one.get_text() for one in figure.findobj(matplotlib.text.Text))
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    import matplotlib.pyplot as plt
-
-    before = dict(plt.rcParams)
-    figure = FIGURES[name]()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    axes = figure.axes[0]
-    assert picture.getvalue().startswith(b"\x89PNG")
-    assert axes.get_title(loc="left") and axes.get_xlabel() and (axes.get_ylabel() or name == "error_bars")
-    assert plt.get_fignums() == [] and dict(plt.rcParams) == before
+    assert renders(FIGURES[name], no_y_label=name == "error_bars")
 
 
 @pytest.mark.parametrize("name", FIGURES)

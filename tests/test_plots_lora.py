@@ -1,12 +1,11 @@
 """Notebook 05's figures: what is drawn, with units, and nothing left behind in pyplot."""
 
-import io
 from functools import partial
 from types import SimpleNamespace
 
-import matplotlib.text
 import numpy as np
 import pytest
+from drawing import renders, words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,23 +39,9 @@ FIGURES = {
 }
 
 
-def words(figure):
-    figure.draw_without_rendering()
-    return "\n".join(one.get_text() for one in figure.findobj(matplotlib.text.Text))
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    import matplotlib.pyplot as plt
-
-    before = dict(plt.rcParams)
-    figure = FIGURES[name]()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    axes = figure.axes[0]
-    assert picture.getvalue().startswith(b"\x89PNG")
-    assert axes.get_title(loc="left") and axes.get_xlabel() and (axes.get_ylabel() or name == "update_sizes")
-    assert plt.get_fignums() == [] and dict(plt.rcParams) == before
+    assert renders(FIGURES[name], no_y_label=name == "update_sizes")
 
 
 @pytest.mark.parametrize("name", ["update_sizes", "scale_path"])

@@ -1,12 +1,11 @@
 """Notebook 06's figures: what is drawn, with units, and nothing left behind in pyplot."""
 
-import io
 from functools import partial
 from types import SimpleNamespace
 
-import matplotlib.text
 import numpy as np
 import pytest
+from drawing import renders, words
 
 from pricelab.plots import panels
 from pricelab.plots.nf4 import code_books, error_by_block_size, memory_by_format, time_ratios
@@ -34,22 +33,9 @@ FIGURES = {
 }
 
 
-def words(figure):
-    figure.draw_without_rendering()
-    return "\n".join(one.get_text() for one in figure.findobj(matplotlib.text.Text))
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    import matplotlib.pyplot as plt
-
-    before = dict(plt.rcParams)
-    figure, picture = FIGURES[name](), io.BytesIO()
-    figure.savefig(picture, format="png")
-    assert picture.getvalue().startswith(b"\x89PNG")
-    for axes in figure.axes:
-        assert axes.get_title(loc="left") and axes.get_xlabel() and (axes.get_ylabel() or name == "memory_by_format")
-    assert plt.get_fignums() == [] and dict(plt.rcParams) == before
+    assert renders(FIGURES[name], no_y_label=name == "memory_by_format")
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -1,12 +1,11 @@
 """The figures of training from scratch: what is drawn, in which words, and that empty and odd input is no trouble."""
 
-import io
 from functools import partial
 from types import SimpleNamespace
 
-import matplotlib.text
 import numpy as np
 import pytest
+from drawing import renders, words
 
 from pricelab import plots
 from pricelab.by_hand.scaling import PowerLaw
@@ -51,23 +50,9 @@ ONE_PANEL = {
 FIGURES = {**ONE_PANEL, "scaling_line": whole_line}
 
 
-def words(figure):
-    figure.draw_without_rendering()
-    return "\n".join(one.get_text() for one in figure.findobj(matplotlib.text.Text))
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    import matplotlib.pyplot as plt
-
-    before, picture = dict(plt.rcParams), io.BytesIO()
-    figure = FIGURES[name]()
-    figure.savefig(picture, format="png")
-    assert picture.getvalue().startswith(b"\x89PNG")
-    for axes in figure.axes:
-        assert axes.get_title(loc="left") and axes.get_xlabel()
-        assert axes.get_ylabel() or name == "bits_per_byte_bars"
-    assert plt.get_fignums() == [] and dict(plt.rcParams) == before
+    assert renders(FIGURES[name], no_y_label=name == "bits_per_byte_bars")
 
 
 @pytest.mark.parametrize("name", ONE_PANEL)

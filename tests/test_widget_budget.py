@@ -1,6 +1,5 @@
 """The budget explorer without a browser: its state, its numbers as people enter them, its page, its view."""
 
-import html.parser
 import re
 from dataclasses import replace
 
@@ -8,6 +7,7 @@ import ipywidgets
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import Page, leaves
 
 from pricelab import costs
 from pricelab.widgets import BudgetExplorer, BudgetState, budget_page
@@ -15,35 +15,6 @@ from pricelab.widgets.budget_state import KNOBS, OWN_SIZE, THIS_MACHINE
 from pricelab.widgets.quantity import Quantity, number_if_any, parsed
 
 HOSTILE = "<img src=x onerror='window.hit = 1'>"
-
-
-class Page(html.parser.HTMLParser):
-    """Elements, their attributes and the text of an HTML page, as a browser would see them."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.elements, self.text, self.open = [], "", []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    def widths(self, of):
-        """Widths in percent of the elements whose class begins so."""
-        found = [attributes for _, attributes in self.elements if attributes.get("class", "").startswith(of)]
-        return [float(attributes["style"].removeprefix("width: ").removesuffix("%")) for attributes in found]
-
-
-def leaves(widget):
-    children = getattr(widget, "children", None)
-    return [widget] if children is None else [leaf for child in children for leaf in leaves(child)]
 
 
 @pytest.fixture

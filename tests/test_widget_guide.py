@@ -1,11 +1,11 @@
 """The decision guide without a browser: its state, its page, its view on core ipywidgets."""
 
-import html.parser
 import re
 import threading
 
 import ipywidgets
 import pytest
+from pages import Page, leaves
 
 from pricelab.decision import advise
 from pricelab.decision.checklist import QUESTIONS
@@ -14,33 +14,6 @@ from pricelab.widgets import DecisionGuide, GuideState, guide
 
 CLASSICAL = {"task": "number", "examples": "thousands", "simple": "untried"}
 CONTRADICTORY = {"task": "text", "base": "own", "compute": "laptop", "raw_text": "little"}
-
-
-class Page(html.parser.HTMLParser):
-    """Elements, their attributes and the text of an HTML page, as a browser would see them."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.elements, self.text, self.open = [], "", []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    def with_attribute(self, name):
-        return [attributes[name] for _, attributes in self.elements if name in attributes]
-
-
-def leaves(widget):
-    children = getattr(widget, "children", None)
-    return [widget] if children is None else [leaf for child in children for leaf in leaves(child)]
 
 
 # ---- state

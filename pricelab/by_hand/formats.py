@@ -14,9 +14,7 @@ from torch import Tensor
 
 from pricelab.by_hand.nf4 import BLOCK, NF4, bits_per_weight, minmax_round_trip, round_trip, uniform_grid
 from pricelab.costs import Shape, human_bytes
-
-KEPT_BITS = 16  # of weights outside the blocks' linear layers, which no 8-bit or 4-bit format touches
-WIDTHS = {"fp32": 32.0, "bf16": 16.0, "int8": 8.0, "NF4": bits_per_weight()}  # bits a weight; int8: with few scales
+from pricelab.costs.memory import weight_bytes
 
 
 def linear_weights(model: Any) -> list[Tensor]:
@@ -63,20 +61,9 @@ def error_curves(
 # ---- bytes
 
 
-def weight_bytes(shape: Shape, bits: float, kept_bits: float = KEPT_BITS) -> float:
-    """Bytes of a model's weights: ``bits`` for each weight of the linear layers, for the others at least 16.
-
-    Args:
-        shape: of the model.
-        bits: of a weight of the blocks' linear layers, with its part of the scales.
-        kept_bits: of embedding, head and norms, where ``bits`` is less.
-    """
-    return (shape.linear * bits + (shape.parameters - shape.linear) * max(bits, kept_bits)) / 8
-
-
 def bytes_by_format(shape: Shape) -> dict[str, float]:
-    """`weight_bytes` in each format of `WIDTHS`."""
-    return {name: weight_bytes(shape, bits) for name, bits in WIDTHS.items()}
+    """Bytes of a model's weights in four formats; embedding, head and norms take 16 bits in int8 and NF4."""
+    return {name: weight_bytes(shape, name.lower()) for name in ("fp32", "bf16", "int8", "NF4")}
 
 
 def held_bytes(model: Any) -> int:
@@ -96,9 +83,9 @@ class Held:
     @classmethod
     def of(cls, model: Any) -> "Held":
         """Of a causal language model of transformers, loaded in one dtype or by bitsandbytes in NF4."""
-        kept = 8.0 * model.dtype.itemsize
-        bits = WIDTHS["NF4"] if _states(model) else kept
-        return cls(bits, held_bytes(model), weight_bytes(Shape.of(model), bits, kept))
+        dtype = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.dtype]
+        held, bits = ("nf4", bits_per_weight()) if _states(model) else (dtype, 8.0 * model.dtype.itemsize)
+        return cls(bits, held_bytes(model), weight_bytes(Shape.of(model), held, dtype))
 
     def __str__(self) -> str:
         return f"{self.bits:.4g} bits: {human_bytes(self.measured)} measured, {human_bytes(self.counted)} counted"

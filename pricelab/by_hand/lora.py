@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pricelab.training import ALL_LINEAR
+from pricelab.costs.shapes import ALL_LINEAR
 
 __all__ = [
     "ALL_LINEAR", "LoRALinear", "adapter_state", "fingerprint", "fit", "inject", "load_adapter_state", "lora_layers",

@@ -1,11 +1,11 @@
-"""Figures of what training costs: memory by part, a ladder of arithmetic, estimates against published runs."""
+"""Figures of what training costs: memory by part, and a ladder of arithmetic. Notebook 01 draws them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pricelab.costs import PUBLISHED, Budget, Hardware, ladder, this_machine
+from pricelab.costs import Budget, Hardware, ladder, this_machine
 from pricelab.costs.units import SUPERSCRIPTS, human_bytes, human_flops
 from pricelab.plots import style
 from pricelab.plots.style import FONT_POINTS, finished, legend_below, new_axes, words
@@ -23,7 +23,6 @@ PARTS = {
     "logits": (style.YELLOW, "\\\\"),
 }
 GIGABYTE = 1e9
-BAND = 2.0  # the factor within which an estimate counts as near
 
 
 def memory_by_part(
@@ -89,26 +88,6 @@ def compute_ladder(rungs: Sequence[tuple[str, float]] | None = None, ax: "Axes |
     axes.set_xticks([10.0**power for power in exponents], [f"$10^{{{power}}}$" for power in exponents])
     axes.minorticks_off()
     axes.grid(visible=False, axis="y")
-    return finished(axes)
-
-
-def published_hours(ax: "Axes | None" = None) -> "Figure":
-    """GPU-hours of public models: what their makers published against 6·N·D at the usual utilisation."""
-    runs = [run for run in PUBLISHED if run.device_hours]
-    axes = new_axes(ax, "GPU-hours of public models", "estimated (log scale)", "published (log scale)")
-    styles = {"A100 80GB": ("o", style.BLUE), "H100 SXM": ("^", style.VERMILION)}
-    for hardware, (marker, colour) in styles.items():
-        told = [(run.estimated_hours, run.device_hours) for run in runs if run.hardware == hardware]
-        axes.plot(*np.array(told).T, marker, color=colour, markersize=8, label=hardware)
-    ends = np.array([2e4, 1e8])
-    axes.plot(ends, ends, color="black", linewidth=1, label="as estimated")
-    axes.fill_between(ends, ends / BAND, ends * BAND, color="0.5", alpha=0.15, label=f"within a factor of {BAND:g}")
-    for run in runs:
-        if run.note.startswith("its hours"):
-            axes.annotate(run.name, (run.estimated_hours, run.device_hours or 0), (-8, 5), ha="right",
-                          textcoords="offset points", fontsize=FONT_POINTS - 2)  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-    legend_below(axes)
     return finished(axes)
 
 
