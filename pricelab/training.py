@@ -17,7 +17,7 @@ from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
 from pricelab.costs.shapes import ALL_LINEAR
-from pricelab.files import read_json
+from pricelab.files import cache_dir, read_json
 from pricelab.profiles import pick_precision
 from pricelab.progress import LossDisplay
 from pricelab.prompt import answer_tokens, prompt_tokens
@@ -111,11 +111,12 @@ def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
 
 
 def train(
-    model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path, seed: int, progress: bool = True
-) -> tuple[list[float], float]:
+    model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
+    progress: bool = True,
+) -> tuple[list[float], float]:  # fmt: skip
     """Train ``model`` in place; returns the loss of each step (nats a token) and the seconds this call took.
 
-    Resumes at the newest checkpoint in ``checkpoints`` when there is one.
+    Resumes at the newest checkpoint in ``checkpoints`` when there is one; with None nothing is written.
 
     Raises:
         FloatingPointError: the loss stopped being a finite number.
@@ -126,7 +127,7 @@ def train(
         trainer = _trainer(model, base, examples, recipe, checkpoints, seed)
         if progress:
             trainer.add_callback(LossDisplay())
-        trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints))
+        trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints) if checkpoints else None)
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], time.perf_counter() - start
 
 
@@ -144,7 +145,7 @@ def _is_whole(state: Path) -> bool:
         return False
 
 
-def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints: Path, seed: int) -> Any:
+def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints: Path | None, seed: int) -> Any:
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
@@ -168,9 +169,9 @@ def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints
             return DistributedLengthGroupedSampler(recipe.batch_size, examples, num_replicas=1, rank=0, seed=seed)
 
     arguments = TrainingArguments(
-        output_dir=str(checkpoints), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
+        output_dir=str(checkpoints or cache_dir() / "trainer"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
+        save_strategy="steps" if checkpoints else "no", save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
         logging_nan_inf_filter=False, report_to="none", disable_tqdm=True, remove_unused_columns=False, seed=seed,
         use_cpu=base.device == "cpu", fp16=dtype == torch.float16, dataloader_pin_memory=False,
         label_names=["labels"],
