@@ -169,9 +169,10 @@ def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints
             return DistributedLengthGroupedSampler(recipe.batch_size, examples, num_replicas=1, rank=0, seed=seed)
 
     arguments = TrainingArguments(
-        output_dir=str(checkpoints or cache_dir() / "trainer"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        save_strategy="steps" if checkpoints else "no", save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
+        output_dir=str(checkpoints or cache_dir() / "trainer"), num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size, learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine", warmup_steps=recipe.warmup, save_strategy="steps" if checkpoints else "no",
+        save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
         logging_nan_inf_filter=False, report_to="none", disable_tqdm=True, remove_unused_columns=False, seed=seed,
         use_cpu=base.device == "cpu", fp16=dtype == torch.float16, dataloader_pin_memory=False,
         label_names=["labels"],
