@@ -1,7 +1,7 @@
 """Items to learn from: the workshop catalog, or a product file of your own, cleaned, split and reported on.
 
 Reading files is left to ``tables``, understanding prices to ``prices``, turning an item into a prompt to ``prompt``.
-Notebook 02 introduces it. All prices are US dollars.
+Notebook 02 introduces it. A catalog holds one currency, US dollars unless it says otherwise; nothing is converted.
 """
 
 import hashlib
@@ -27,6 +27,8 @@ __all__ += ["Columns", "find_columns", "parse_price", "read_table"]
 
 MIN_PRICE_USD = 1.0
 MAX_PRICE_USD = 999.0
+PRICE_RANGE = (MIN_PRICE_USD, MAX_PRICE_USD)  # what the prompt can write, in whole dollars
+USD = "USD"
 MIN_ITEMS = 20
 HELD_OUT_SHARE = 0.1  # of the texts, once for calibration and once for test
 WORKSHOP_SPLITS = ("train", "validation", "calibration", "test", "test-unseen")
@@ -34,7 +36,7 @@ WORKSHOP_SPLITS = ("train", "validation", "calibration", "test", "test-unseen")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One product: ``text`` is what a model reads, ``price`` (US dollars) what it should answer."""
+    """One product: ``text`` is what a model reads, ``price`` (in its catalog's currency) what it should answer."""
 
     id: str
     text: str
@@ -54,6 +56,7 @@ class Catalog:
     name: str
     splits: dict[str, tuple[Item, ...]]
     report: LoadReport
+    currency: str = USD  # ISO 4217 code of every price
 
     def __getitem__(self, split: str) -> tuple[Item, ...]:
         if split not in self.splits:
@@ -64,7 +67,7 @@ class Catalog:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over split names, ids, texts and prices: two catalogs that agree teach the same."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(b"" if self.currency == USD else self.currency.encode())
         for split, items in self.splits.items():
             digest.update(json.dumps([split, [(item.id, item.text, item.price) for item in items]]).encode())
         return digest.hexdigest()
@@ -79,7 +82,8 @@ class Catalog:
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         rows: list[tuple[str, ...]] = [
-            (split, f"{len(items):,}", *_price_range(items)) for split, items in self.splits.items()
+            (split, f"{len(items):,}", *_lowest_to_highest(items, self.currency))
+            for split, items in self.splits.items()
         ]
         return ("split", "items", "lowest", "median", "highest"), rows
 
@@ -97,26 +101,29 @@ def _one_line(text: str) -> str:
 
 
 def load_catalog(
-    source: str | Path = "workshop", *, columns: Mapping[str, str | None] | None = None, seed: int = 0
-) -> Catalog:
+    source: str | Path = "workshop", *, columns: Mapping[str, str | None] | None = None, seed: int = 0,
+    currency: str | None = None, price_range: tuple[float, float] = PRICE_RANGE,
+) -> Catalog:  # fmt: skip
     """The workshop catalog, or your own CSV or JSON-lines file, 80/10/10 for train, calibration and test.
 
     ``columns`` names what cannot be guessed (``{"description": "body"}``). ``seed`` draws the split, which does
     not depend on the order of the rows; the workshop catalog comes split already. Rows without a usable price or
-    text are left out and reported. Raises ``ValueError`` for a file that cannot be read, prices in other
+    text are left out and reported, and so are prices outside ``price_range`` (lowest and highest, in the catalog's
+    currency). Raises ``ValueError`` for a file that cannot be read, prices in other
     currencies, and fewer than 20 usable items; ``FileNotFoundError`` where there is no file.
     """
     if str(source) == "workshop":
         return _load_workshop()
-    items, report = load_items(source, columns=columns)
+    items, report = load_items(source, columns=columns, currency=currency, price_range=price_range)
     if len({item.text for item in items}) < MIN_ITEMS:
         raise ValueError(f"{source} has fewer than {MIN_ITEMS} usable items; add more\n{report}")
     return Catalog(Path(source).name, _split(items, seed), report)
 
 
 def load_items(
-    path: str | Path, *, columns: Mapping[str, str | None] | None = None
-) -> tuple[tuple[Item, ...], LoadReport]:
+    path: str | Path, *, columns: Mapping[str, str | None] | None = None,
+    currency: str | None = None, price_range: tuple[float, float] = PRICE_RANGE,
+) -> tuple[tuple[Item, ...], LoadReport]:  # fmt: skip
     """The usable rows of a file in their order, not split, and what became of the others.
 
     The same rules as ``load_catalog``, but any number of items will do: this is for judging, not for learning.
@@ -124,7 +131,7 @@ def load_items(
     table = read_table(path)
     found = find_columns(table.columns, columns)
     _refuse_other_currencies(Path(path), table, found)
-    items, dropped = _usable_items(table, found)
+    items, dropped = _usable_items(table, found, price_range)
     return items, LoadReport(len(table), len(items), dropped, _notes(items, table, found))
 
 
@@ -152,11 +159,13 @@ def _workshop_split(path: Path) -> tuple[Item, ...]:
         raise ValueError(message) from error
 
 
-def _usable_items(table: "pd.DataFrame", found: Columns) -> tuple[tuple[Item, ...], tuple[Dropped, ...]]:
+def _usable_items(
+    table: "pd.DataFrame", found: Columns, price_range: tuple[float, float]
+) -> tuple[tuple[Item, ...], tuple[Dropped, ...]]:
     items: dict[tuple[str, float], Item] = {}
     dropped: list[Dropped] = []
     for number, row in zip(table.index, table.to_dict("records"), strict=True):
-        item = _read_item(number, row, found)
+        item = _read_item(number, row, found, price_range)
         if isinstance(item, Item) and (item.text, item.price) in items:
             item = Dropped(number, "same text and price as an earlier row", item.text)
         if isinstance(item, Dropped):
@@ -166,17 +175,17 @@ def _usable_items(table: "pd.DataFrame", found: Columns) -> tuple[tuple[Item, ..
     return tuple(items.values()), tuple(dropped)
 
 
-def _read_item(number: int, row: dict[str, str], found: Columns) -> Item | Dropped:
+def _read_item(number: int, row: dict[str, str], found: Columns, price_range: tuple[float, float]) -> Item | Dropped:
     cell = {role: row[name] if name is not None else "" for role, name in vars(found).items()}
     text, price_text = listing_text(cell["title"], cell["description"]), cell["price"]
     try:
         price = parse_price(price_text)
     except ValueError:
         return Dropped(number, "no price in US dollars", price_text)
-    if price < MIN_PRICE_USD:
-        return Dropped(number, f"price below ${MIN_PRICE_USD:.0f}", price_text)
-    if price > MAX_PRICE_USD:
-        return Dropped(number, f"price above ${MAX_PRICE_USD:.0f}", price_text)
+    if price < price_range[0]:
+        return Dropped(number, f"price below ${price_range[0]:g}", price_text)
+    if price > price_range[1]:
+        return Dropped(number, f"price above ${price_range[1]:g}", price_text)
     if not text:
         return Dropped(number, "no text", "")
     title, brand, category = (_one_line(cell[role]) for role in ("title", "brand", "category"))
@@ -218,6 +227,7 @@ def _split(items: Iterable[Item], seed: int) -> dict[str, tuple[Item, ...]]:
     return {name: tuple(item for text in part for item in by_text[text]) for name, part in parts.items()}
 
 
-def _price_range(items: tuple[Item, ...]) -> tuple[str, str, str]:
+def _lowest_to_highest(items: tuple[Item, ...], currency: str) -> list[str]:
     prices = sorted(item.price for item in items) or [float("nan")]
-    return f"${prices[0]:,.2f}", f"${prices[len(prices) // 2]:,.2f}", f"${prices[-1]:,.2f}"
+    chosen = prices[0], prices[len(prices) // 2], prices[-1]
+    return [f"${price:,.2f}" if currency == USD else f"{price:,.2f} {currency}" for price in chosen]
