@@ -19,6 +19,7 @@ from pricelab.files import read_json, write_json_atomic
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
+from pricelab.prompt import MAX_DIGITS
 from pricelab.training import METHODS, Recipe, load_trainable, train
 
 CHECKPOINTS = "checkpoints"
@@ -57,7 +58,8 @@ def finetune(
         progress: show a progress bar and the loss while training.
 
     Raises:
-        ValueError: unknown method, too few items, or a folder that holds something else.
+        ValueError: unknown method, too few items, prices that the prompt can't write, or a folder that holds
+            something else.
         FloatingPointError: the loss stopped being a finite number.
     """
     if method not in METHODS:
@@ -68,6 +70,7 @@ def finetune(
     recipe = recipe or default_recipe(profile, method, len(items))
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict()}
     _check_sizes(catalog)
+    _check_prices(catalog)
     _check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
     _open_folder(folder, settings)
@@ -141,6 +144,23 @@ def _check_sizes(catalog: Catalog) -> None:
     for split, least in (("train", TRAINING_MINIMUM), ("calibration", fewest_items(LEVEL))):
         if (n := len(catalog[split])) < least:
             raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
+
+
+def _check_prices(catalog: Catalog) -> None:
+    """Refuse what the prompt can't write: it asks for US dollars, and another price would be learned as a wrong one."""
+    if catalog.currency != "USD":
+        raise ValueError(
+            f"{catalog.name} is in {catalog.currency}, but the prompt asks for US dollars; convert its prices at a rate "
+            "that you can name and load it again (baselines and evaluation take it as it is)"
+        )
+    for split in ("train", "calibration"):
+        outside = [item for item in catalog[split] if not 1 <= int(item.price + 0.5) < 10**MAX_DIGITS]
+        if outside:
+            shown = ", ".join(f"{item.id} at ${item.price:,.2f}" for item in outside[:3])
+            raise ValueError(
+                f"{len(outside):,} {split} items have prices that the prompt can't write, which has whole dollars from 1 "
+                f"to {10**MAX_DIGITS - 1}: {shown}; load the catalog with the default price_range, or leave them out"
+            )
 
 
 def _affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:

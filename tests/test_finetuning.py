@@ -181,6 +181,27 @@ def test_too_few_items_are_refused_before_anything_is_written(toy_catalog, toy_b
     assert not (tmp_path / "run").exists()
 
 
+def test_prices_in_another_currency_are_refused_before_anything_is_written(toy_catalog, toy_base, tmp_path):
+    euros = dataclasses.replace(toy_catalog, currency="EUR")
+    with pytest.raises(ValueError, match="is in EUR, but the prompt asks for US dollars; convert"):
+        finetune(euros, tmp_path / "run", base=str(toy_base), **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("split", "price"), [("train", 999.5), ("calibration", 0.49), ("train", 12_000.0)])
+def test_prices_that_the_prompt_cannot_write_are_refused_never_clipped(toy_catalog, toy_base, tmp_path, split, price):
+    odd = dataclasses.replace(toy_catalog[split][5], id="odd-one", price=price)
+    beyond = dataclasses.replace(toy_catalog, splits={**toy_catalog.splits, split: (*toy_catalog[split], odd)})
+    with pytest.raises(ValueError, match=f"1 {split} items have prices that the prompt can't write.*odd-one at"):
+        finetune(beyond, tmp_path / "run", base=str(toy_base), **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_prices_that_round_into_the_prompts_range_are_fine(toy_catalog):
+    edges = [dataclasses.replace(toy_catalog["train"][0], price=price) for price in (0.5, 999.49)]
+    finetuning._check_prices(dataclasses.replace(toy_catalog, splits={"train": edges, "calibration": edges}))
+
+
 def test_an_unknown_method_is_refused_with_those_there_are(toy_catalog, tmp_path):
     with pytest.raises(ValueError, match="unknown method 'dora'; choose one of qlora, lora, full"):
         finetune(toy_catalog, tmp_path, method="dora")
