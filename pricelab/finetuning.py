@@ -150,16 +150,16 @@ def _check_prices(catalog: Catalog) -> None:
     """Refuse what the prompt can't write: it asks for US dollars, and another price would be learned as a wrong one."""
     if catalog.currency != "USD":
         raise ValueError(
-            f"{catalog.name} is in {catalog.currency}, but the prompt asks for US dollars; convert its prices at a rate "
-            "that you can name and load it again (baselines and evaluation take it as it is)"
+            f"{catalog.name} is in {catalog.currency}, but the prompt asks for US dollars; convert its prices at a "
+            "rate that you can name and load it again (baselines and evaluation take it as it is)"
         )
     for split in ("train", "calibration"):
         outside = [item for item in catalog[split] if not 1 <= int(item.price + 0.5) < 10**MAX_DIGITS]
         if outside:
             shown = ", ".join(f"{item.id} at ${item.price:,.2f}" for item in outside[:3])
             raise ValueError(
-                f"{len(outside):,} {split} items have prices that the prompt can't write, which has whole dollars from 1 "
-                f"to {10**MAX_DIGITS - 1}: {shown}; load the catalog with the default price_range, or leave them out"
+                f"{len(outside):,} {split} items have prices that the prompt can't write, whole dollars from 1 to "
+                f"{10**MAX_DIGITS - 1}: {shown}; load the catalog with the default price_range, or leave them out"
             )
 
 
