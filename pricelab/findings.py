@@ -101,9 +101,8 @@ def _families(places: list[_Place]) -> Iterator[Finding]:
     for family in filter(None, unseen):
         if family in seen:
             group = seen[family] + unseen[family]
-            yield _finding(
-                "family in two splits", group, group[0][2].family or family, all(item.family for _, _, item in group)
-            )
+            named = all(item.family for _, _, item in group)
+            yield _finding("family in two splits", group, group[0][2].family or family, named)
 
 
 def title_head(item: Item) -> str:
