@@ -1,0 +1,133 @@
+"""What does the untuned base know already? Its own answers, and a ridge on its hidden states.
+
+A *hidden state* is the list of numbers that the last layer holds for a token. The base stays frozen: only the ridge on
+top learns. Notation: B rows, T tokens, P poolings, prices in US dollars.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pricelab.backbone import hidden_states
+from pricelab.baselines.rows import Rows, not_fitted, prices_of, texts_of, to_usd
+from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
+from pricelab.bases import Base
+from pricelab.pricer import BATCH_SIZE, PriceEstimate, Pricer
+from pricelab.prompt import prompt_tokens
+from pricelab.show import progress_stream
+
+POOLINGS = ("mean of all tokens", "last token")
+STRENGTHS = (10.0, 100.0, 1_000.0, 10_000.0)  # of the ridge, on standardised states
+
+
+def _untuned(base: "Pricer | Base | str | None") -> Pricer:
+    from pricelab.profiles import detect
+
+    return base.untuned if isinstance(base, Pricer) else Pricer.from_base(base or detect().base)
+
+
+class ZeroShot:
+    """The untuned base asked in the workbook's words; its price is the median of its digits' probabilities."""
+
+    def __init__(self, base: "Pricer | Base | str | None" = None, progress: bool = False):
+        self.pricer, self.progress = _untuned(base), progress
+        self.name = self.pricer.name
+
+    def fit(self, rows: Rows, prices: Sequence[float] | None = None) -> "ZeroShot":
+        """Nothing is learned: this is what the base says by itself."""
+        return self
+
+    def estimate(self, rows: Rows) -> list[PriceEstimate]:
+        """B estimates, each with its distribution and raw 80 % interval."""
+        return self.pricer.estimate(texts_of(rows), progress=self.progress)
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        """B prices in US dollars; NaN for an empty text."""
+        return np.array([estimate.estimate for estimate in self.estimate(rows)], dtype=float)
+
+
+@dataclass
+class EmbeddingRidge:
+    """Ridge regression of log price on the frozen base's hidden states of the prompt.
+
+    The states come from the whole prompt, question included, pooled in one of two ways: the mean over all tokens, or
+    the last token's, from which the base would write the price. Each number is standardised on the training rows.
+    Pooling and strength are chosen by cross-validation. Predictions are clipped to $1–$999.
+    """
+
+    base: "Pricer | Base | str | None" = field(default=None, repr=False)  # None: the profile's base
+    progress: bool = False
+    setting: str = ""  # chosen setting in words
+    cv_log_rmse: dict[str, float] = field(default_factory=dict)  # setting → cross-validated error of log price
+    pooling: int = field(default=0, repr=False)  # index into POOLINGS
+    ridge: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.pricer = _untuned(self.base)
+        self.name = f"frozen {self.pricer.base.key} + ridge"
+
+    def fit(self, rows: Rows, prices: Sequence[float] | None = None, seed: int = 0) -> "EmbeddingRidge":
+        """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
+        log_price = np.log(prices_of(rows, prices, least=MIN_ROWS))
+        states = pooled_states(self.pricer, texts_of(rows), self.progress)
+
+        def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            return np.array([
+                _ridge(strength).fit(pooled[train], log_price[train]).predict(pooled[test])
+                for pooled, strength in product(states, STRENGTHS)
+            ])  # fmt: skip
+
+        grid = product(range(len(POOLINGS)), STRENGTHS)
+        settings = {f"{POOLINGS[pooling]}, strength {strength:g}": (pooling, strength) for pooling, strength in grid}
+        self.cv_log_rmse = cross_validate(list(settings), log_price, seed, predict)
+        self.setting = best(self.cv_log_rmse)
+        self.pooling, strength = settings[self.setting]
+        self.ridge = _ridge(strength).fit(states[self.pooling], log_price)
+        return self
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        """B prices in US dollars."""
+        if self.ridge is None:
+            raise not_fitted()
+        if not len(rows):
+            return np.empty(0)
+        return to_usd(self.ridge.predict(pooled_states(self.pricer, texts_of(rows), self.progress)[self.pooling]))
+
+
+def pooled_states(pricer: Pricer, texts: Sequence[str], progress: bool = False) -> np.ndarray:
+    """Hidden states (P, B, dim) of B ≥ 1 prompts in float32, pooled over their tokens in each of ``POOLINGS``."""
+    from tqdm import tqdm
+
+    prompts = [prompt_tokens(pricer.base.tokenizer, text, pricer.max_text_tokens)[0] for text in texts]
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # prompts of a batch are about as long
+    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+    options = {"disable": not progress, "leave": False, "file": progress_stream()}
+    pooled: list[np.ndarray] = []
+    for batch in tqdm(batches, desc="reading", unit="batch", **options):
+        pooled.append(_pool(pricer, [prompts[row] for row in batch]))
+    states = np.concatenate(pooled, axis=1)
+    return states[:, np.argsort(order)]
+
+
+def _pool(pricer: Pricer, prompts: list[list[int]]) -> np.ndarray:
+    import torch
+
+    pad, width = pricer.base.tokenizer.pad_token_id, max(map(len, prompts))
+    ids = torch.tensor([prompt + [pad] * (width - len(prompt)) for prompt in prompts], device=pricer.model.device)
+    mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts], device=ids.device)
+    with pricer._running():
+        states = hidden_states(pricer.model, ids, mask).float()
+        mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+        last = states[torch.arange(len(prompts)), mask.sum(1) - 1]
+        return torch.stack([mean, last]).cpu().numpy()
+
+
+def _ridge(strength: float) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), Ridge(strength))

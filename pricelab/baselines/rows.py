@@ -1,0 +1,50 @@
+"""What baselines read: items or bare texts, with prices that can be learned from.
+
+Notation: B rows, prices in US dollars.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pricelab.catalog import MAX_PRICE_USD, MIN_PRICE_USD, Item
+
+Rows = Sequence[Item] | Sequence[str]
+
+
+def texts_of(rows: Rows) -> list[str]:
+    """What a model may read of each row."""
+    return [row.text if isinstance(row, Item) else row for row in rows]
+
+
+def categories_of(rows: Rows) -> list[str]:
+    """The category of each row; empty where it is unknown, as for a bare text."""
+    return [row.category if isinstance(row, Item) else "" for row in rows]
+
+
+def prices_of(rows: Rows, prices: Sequence[float] | None, least: int) -> np.ndarray:
+    """The B prices to learn from: those given, else the items' own.
+
+    Raises:
+        ValueError: bare texts without prices, another number of prices, fewer than ``least``, or prices that are none.
+    """
+    if prices is None:
+        if not all(isinstance(row, Item) for row in rows):
+            raise ValueError("bare texts carry no prices; call fit(texts, prices), or fit(items)")
+        prices = [row.price for row in rows if isinstance(row, Item)]
+    usd = np.asarray(prices, dtype=np.float64)
+    if usd.shape != (len(rows),) or len(rows) < least:
+        raise ValueError(f"got {len(rows)} texts and {usd.size} prices; give as many of each, at least {least}")
+    if not (np.isfinite(usd) & (usd > 0)).all():
+        raise ValueError("prices must be finite and above $0; leave the other rows out")
+    return usd
+
+
+def to_usd(log_price: np.ndarray) -> np.ndarray:
+    """Dollars from natural logarithms, kept within $1–$999."""
+    log_bounds = np.log((MIN_PRICE_USD, MAX_PRICE_USD))
+    return np.exp(np.clip(log_price.astype(np.float64), *log_bounds)).clip(MIN_PRICE_USD, MAX_PRICE_USD)
+
+
+def not_fitted() -> ValueError:
+    return ValueError("this baseline has learned nothing yet; call fit(items) or fit(texts, prices) first")

@@ -1,0 +1,77 @@
+"""Equal care: one cross-validation for all baselines, and a table of what was tried.
+
+Five folds of the training rows, drawn with the same seed, and one error: the root mean squared error of log price (an
+error in dollars hangs on a few dear items and picks less steadily). The folds mix product families, as the split
+``test`` does; of families that no training row shows, such as ``test-unseen``'s, they know nothing.
+
+Notation: B rows, S settings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pricelab.baselines.rows import Rows
+from pricelab.show import html_table, text_table
+
+FOLDS = 5
+MIN_ROWS = 2 * FOLDS
+
+PredictFold = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(rows to learn from, rows to predict) → log prices (S, rows to predict), one line a setting."""
+
+
+class Baseline(Protocol):
+    """What all baselines can do."""
+
+    @property
+    def name(self) -> str: ...
+    def fit(self, rows: Rows, prices: Sequence[float] | None = None) -> "Baseline": ...
+    def predict(self, rows: Rows) -> np.ndarray: ...
+
+
+def cross_validate(settings: Sequence[str], log_price: np.ndarray, seed: int, predict: PredictFold) -> dict[str, float]:
+    """Setting → root mean squared error of log price over the held-out rows of all folds."""
+    from sklearn.model_selection import KFold
+
+    errors = np.empty((len(settings), len(log_price)))
+    for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(log_price):
+        errors[:, test] = predict(train, test) - log_price[test]
+    rmse = np.sqrt((errors**2).mean(axis=1)).tolist()
+    return dict(zip(settings, rmse, strict=True))
+
+
+def best(errors: Mapping[str, float]) -> str:
+    """The setting with the least error; the first of equals."""
+    return min(errors, key=lambda setting: errors[setting])
+
+
+@dataclass(frozen=True)
+class TuningReport:
+    """What was tried for each baseline; shows itself as a table."""
+
+    rows: tuple[tuple[str, str, str, str], ...]  # baseline, settings tried, chosen setting, its error and the worst
+
+    _headers = ("baseline", "settings tried", "chosen", "error of log price: chosen (worst)")
+
+    def __str__(self) -> str:
+        return text_table(self._headers, self.rows)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self._headers, self.rows)
+
+
+def tuning_report(models: Sequence[Any]) -> TuningReport:
+    """How fitted baselines were tuned: settings tried, the chosen one, its cross-validated error and the worst."""
+    return TuningReport(tuple(_report_row(model) for model in models))
+
+
+def _report_row(model: Any) -> tuple[str, str, str, str]:
+    errors = getattr(model, "cv_log_rmse", None)
+    if not errors:
+        return model.name, "–", "nothing to tune", "–"
+    return model.name, str(len(errors)), model.setting, f"{min(errors.values()):.3f} ({max(errors.values()):.3f})"
