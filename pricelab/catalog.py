@@ -1,6 +1,7 @@
 """Items to learn from: the workshop catalog, or a product file of your own, cleaned, split and reported on.
 
-Reading files is left to ``tables``, understanding prices to ``prices``, turning an item into a prompt to ``prompt``.
+Reading files is left to ``tables``, understanding prices to ``price_column``, real listings to ``amazon``, turning an
+item into a prompt to ``prompt``.
 Notebook 02 introduces it. A catalog holds one currency, US dollars unless it says otherwise; nothing is converted.
 """
 
@@ -11,11 +12,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pricelab.currencies import USD
 from pricelab.files import data_dir
-from pricelab.prices import foreign_currency, has_no_currency, names_foreign_currency, parse_price
-from pricelab.report import Dropped, LoadReport, first_rows
+from pricelab.items import (
+    MAX_PRICE_USD,
+    MIN_PRICE_USD,
+    PRICE_RANGE,
+    Item,
+    check_range,
+    listing_text,
+    one_line,
+    out_of_range,
+    split_items,
+)
+from pricelab.price_column import PriceColumn, read_column
+from pricelab.prices import Money, parse_money
+from pricelab.report import Dropped, LoadReport
 from pricelab.show import html_table, text_table
 from pricelab.tables import Columns, find_columns, read_table
 
@@ -23,30 +37,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Catalog", "Item", "LoadReport", "listing_text", "load_catalog", "load_items"]
-__all__ += ["Columns", "find_columns", "parse_price", "read_table"]
+__all__ += ["MAX_PRICE_USD", "MIN_PRICE_USD", "Columns", "Money", "find_columns", "parse_money", "read_table"]
 
-MIN_PRICE_USD = 1.0
-MAX_PRICE_USD = 999.0
-PRICE_RANGE = (MIN_PRICE_USD, MAX_PRICE_USD)  # what the prompt can write, in whole dollars
-USD = "USD"
 MIN_ITEMS = 20
-HELD_OUT_SHARE = 0.1  # of the texts, once for calibration and once for test
+AMAZON = "amazon-2023:"  # and the name of a category
 WORKSHOP_SPLITS = ("train", "validation", "calibration", "test", "test-unseen")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One product: ``text`` is what a model reads, ``price`` (in its catalog's currency) what it should answer."""
-
-    id: str
-    text: str
-    price: float
-    title: str = ""
-    brand: str = ""
-    category: str = ""
-    family: str = ""  # the kind of product, known for the workshop catalog only
-    expected_price: float | None = None  # US dollars; mean of the workshop catalog's price formula
-    noise_sigma: float | None = None  # standard deviation of the noise in log price, workshop catalog only
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,51 +83,81 @@ class Catalog:
         return ("split", "items", "lowest", "median", "highest"), rows
 
 
-def listing_text(title: str, description: str) -> str:
-    """Title and description, each on one line; the description alone where it begins with the title."""
-    title, description = _one_line(title), _one_line(description)
-    if description.casefold().startswith(title.casefold()):  # true also without a title
-        return description
-    return f"{title}\n{description}".rstrip()
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def load_catalog(
     source: str | Path = "workshop", *, columns: Mapping[str, str | None] | None = None, seed: int = 0,
-    currency: str | None = None, price_range: tuple[float, float] = PRICE_RANGE,
+    currency: str | None = None, decimal: str | None = None, price_range: tuple[float, float] | None = None,
+    n: int | None = None,
 ) -> Catalog:  # fmt: skip
-    """The workshop catalog, or your own CSV or JSON-lines file, 80/10/10 for train, calibration and test.
+    """The workshop catalog, real listings, or a product file of your own, split into train, calibration and test.
 
-    ``columns`` names what cannot be guessed (``{"description": "body"}``). ``seed`` draws the split, which does
-    not depend on the order of the rows; the workshop catalog comes split already. Rows without a usable price or
-    text are left out and reported, and so are prices outside ``price_range`` (lowest and highest, in the catalog's
-    currency). Raises ``ValueError`` for a file that cannot be read, prices in other
-    currencies, and fewer than 20 usable items; ``FileNotFoundError`` where there is no file.
+    Args:
+        source: ``"workshop"``; a CSV (commas, semicolons or tabs), TSV, JSON-lines or Parquet file; or
+            ``"amazon-2023:Appliances"``, a category of Amazon Reviews 2023, streamed once and kept in the cache (see
+            ``amazon``).
+        columns: names what cannot be guessed in a file (``{"description": "body"}``).
+        seed: draws the split, 80/10/10 by whole texts, whatever the order of the rows, and the sample of a category;
+            the workshop catalog comes split already.
+        currency: ISO 4217 code; of a file that mixes currencies only the prices in this one are kept. It also settles
+            signs such as ``kr``. Nothing is ever converted.
+        decimal: the mark before the decimals, ``"."`` or ``","``, for a file whose prices don't show it.
+        price_range: lowest and highest price to keep, in the catalog's currency: $1 to $999 for a file, which is what
+            the prompt can write, $0.50 to $999.49 for Amazon.
+        n: how many items to sample from a category, at most.
+
+    Rows without a usable price or text are left out and reported.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file that cannot be read, mixed currencies, prices with two readings, fewer than 20 usable items,
+            an unknown category, an option that the source doesn't take.
+        ConnectionError: a category has to be downloaded and could not be.
     """
     if str(source) == "workshop":
+        _refuse(
+            "the workshop catalog", columns=columns, currency=currency, decimal=decimal, price_range=price_range, n=n
+        )
         return _load_workshop()
-    items, report = load_items(source, columns=columns, currency=currency, price_range=price_range)
+    if str(source).startswith(AMAZON):
+        _refuse("Amazon Reviews 2023, in US dollars,", columns=columns, currency=currency, decimal=decimal)
+        from pricelab.amazon import load_category
+
+        items, report = load_category(str(source).removeprefix(AMAZON), n=n, seed=seed, price_range=price_range)
+    else:
+        _refuse("a file", n=n)
+        options: dict[str, Any] = {"currency": currency, "decimal": decimal, "price_range": price_range}
+        items, report = load_items(source, columns=columns, **options)
     if len({item.text for item in items}) < MIN_ITEMS:
         raise ValueError(f"{source} has fewer than {MIN_ITEMS} usable items; add more\n{report}")
-    return Catalog(Path(source).name, _split(items, seed), report)
+    return Catalog(Path(source).name, split_items(items, seed), report, report.currency)
+
+
+def _refuse(source: str, **options: Any) -> None:
+    if given := [name for name, value in options.items() if value is not None]:
+        raise ValueError(f"{source} takes no {', '.join(given)}; leave it out")
 
 
 def load_items(
-    path: str | Path, *, columns: Mapping[str, str | None] | None = None,
-    currency: str | None = None, price_range: tuple[float, float] = PRICE_RANGE,
+    path: str | Path, *, columns: Mapping[str, str | None] | None = None, currency: str | None = None,
+    decimal: str | None = None, price_range: tuple[float, float] | None = None,
 ) -> tuple[tuple[Item, ...], LoadReport]:  # fmt: skip
     """The usable rows of a file in their order, not split, and what became of the others.
 
-    The same rules as ``load_catalog``, but any number of items will do: this is for judging, not for learning.
+    The same rules as ``load_catalog``, but any number of items will do: this is for judging, not for learning. The
+    report says in which currency they are.
     """
+    limits = check_range(PRICE_RANGE if price_range is None else price_range)
     table = read_table(path)
     found = find_columns(table.columns, columns)
-    _refuse_other_currencies(Path(path), table, found)
-    items, dropped = _usable_items(table, found, price_range)
-    return items, LoadReport(len(table), len(items), dropped, _notes(items, table, found))
+    codes = None if found.currency is None else dict(table[found.currency])
+    try:
+        prices = read_column(
+            dict(table[found.price]), name=str(found.price), codes=codes, currency=currency, decimal=decimal
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    items, dropped = _usable_items(table, found, prices, limits)
+    notes = (*_notes(items, found), *prices.notes)
+    return items, LoadReport(len(table), len(items), dropped, notes, currency=prices.currency)
 
 
 def _load_workshop() -> Catalog:
@@ -160,12 +185,12 @@ def _workshop_split(path: Path) -> tuple[Item, ...]:
 
 
 def _usable_items(
-    table: "pd.DataFrame", found: Columns, price_range: tuple[float, float]
+    table: "pd.DataFrame", found: Columns, prices: PriceColumn, limits: tuple[float, float]
 ) -> tuple[tuple[Item, ...], tuple[Dropped, ...]]:
     items: dict[tuple[str, float], Item] = {}
     dropped: list[Dropped] = []
     for number, row in zip(table.index, table.to_dict("records"), strict=True):
-        item = _read_item(number, row, found, price_range)
+        item = prices.refused.get(number) or _read_item(number, row, found, prices, limits)
         if isinstance(item, Item) and (item.text, item.price) in items:
             item = Dropped(number, "same text and price as an earlier row", item.text)
         if isinstance(item, Dropped):
@@ -175,56 +200,27 @@ def _usable_items(
     return tuple(items.values()), tuple(dropped)
 
 
-def _read_item(number: int, row: dict[str, str], found: Columns, price_range: tuple[float, float]) -> Item | Dropped:
-    cell = {role: row[name] if name is not None else "" for role, name in vars(found).items()}
-    text, price_text = listing_text(cell["title"], cell["description"]), cell["price"]
-    try:
-        price = parse_price(price_text)
-    except ValueError:
-        return Dropped(number, "no price in US dollars", price_text)
-    if price < price_range[0]:
-        return Dropped(number, f"price below ${price_range[0]:g}", price_text)
-    if price > price_range[1]:
-        return Dropped(number, f"price above ${price_range[1]:g}", price_text)
+def _read_item(
+    number: int, row: dict[str, str], found: Columns, prices: PriceColumn, limits: tuple[float, float]
+) -> Item | Dropped:
+    cell = {role: str(row[name]) if name is not None else "" for role, name in vars(found).items()}
+    price = prices.amounts[number]
+    if reason := out_of_range(price, limits, prices.currency):
+        return Dropped(number, reason, cell["price"])
+    text = listing_text(cell["title"], cell["description"])
     if not text:
         return Dropped(number, "no text", "")
-    title, brand, category = (_one_line(cell[role]) for role in ("title", "brand", "category"))
+    title, brand, category = (one_line(cell[role]) for role in ("title", "brand", "category"))
     return Item(cell["id"].strip() or f"row-{number}", text, price, title, brand, category)
 
 
-def _notes(items: Iterable[Item], table: "pd.DataFrame", found: Columns) -> tuple[str, ...]:
+def _notes(items: Iterable[Item], found: Columns) -> list[str]:
     read = {role: name for role, name in vars(found).items() if name is not None}
     notes = ["columns: " + ", ".join(f"{role} from {name!r}" for role, name in read.items())]
-    if found.currency is None and any(map(has_no_currency, table[found.price])):
-        notes.append("prices without a currency were read as US dollars")
     several = sum(count > 1 for count in Counter(item.text for item in items).values())
     if several:
         notes.append(f"texts with more than one price: {several:,}; a text is never in two splits")
-    return tuple(notes)
-
-
-def _refuse_other_currencies(path: Path, table: "pd.DataFrame", found: Columns) -> None:
-    advice = "pricelab reads US dollars and converts nothing: convert these prices, or remove the rows"
-    if names_foreign_currency(str(found.price)):
-        raise ValueError(f"{path}: the column {found.price!r} is not in US dollars; {advice}")
-    foreign = [Dropped(n, "", text) for n, text in table[found.price].items() if foreign_currency(text)]
-    if not foreign and found.currency is not None:
-        codes = table[found.currency].str.strip().items()
-        foreign = [Dropped(n, "", code) for n, code in codes if code.upper() not in ("USD", "US$", "$", "")]
-    if foreign:
-        many = f"{len(foreign):,} prices are not in US dollars: {first_rows(foreign)}"
-        raise ValueError(f"{path}: {many}; {advice}")
-
-
-def _split(items: Iterable[Item], seed: int) -> dict[str, tuple[Item, ...]]:
-    """Whole texts in the order of their hash: the same for every order of the rows."""
-    by_text: dict[str, list[Item]] = {}
-    for item in sorted(items, key=lambda item: item.price):
-        by_text.setdefault(item.text, []).append(item)
-    texts = sorted(by_text, key=lambda text: hashlib.sha256(f"{seed}\n{text}".encode()).digest())
-    held_out = round(len(texts) * HELD_OUT_SHARE)
-    parts = {"train": texts[2 * held_out :], "calibration": texts[held_out : 2 * held_out], "test": texts[:held_out]}
-    return {name: tuple(item for text in part for item in by_text[text]) for name, part in parts.items()}
+    return notes
 
 
 def _lowest_to_highest(items: tuple[Item, ...], currency: str) -> list[str]:

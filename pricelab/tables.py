@@ -1,65 +1,52 @@
-"""Read somebody's product file: every cell a string, and which column is what.
+"""Read somebody's product file: every cell a string, nothing converted, from CSV, TSV, JSON lines or Parquet.
 
-What a price is, is left to ``prices``, what becomes of a row to ``catalog``. Row numbers are those of the file:
-the header of a CSV is row 1, and so is the first line of JSON lines. Notebook 12 introduces it.
+Which column is what is left to ``columns``, what a price is to ``prices``, what becomes of a row to ``catalog``. Row
+numbers are those of the file: the header of a CSV is row 1, and so is the first line of JSON lines and the first row of
+Parquet. Notebook 12 introduces it.
 """
 
 import csv
 import io
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pricelab.columns import Columns, find_columns
+from pricelab.prices import Number
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Columns", "file_kind", "find_columns", "read_table", "separator"]
+
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson", ".json")
-PACKED_MAGIC = (
-    b"PK\x03\x04",
-    b"\xd0\xcf\x11\xe0",
-    b"\x1f\x8b",
-    b"PAR1",
-)  # .xlsx and zip, .xls, gzip, parquet
-
-_ALIASES = {
-    "title": "title name product product_name product_title item item_name item_title listing_title",
-    "description": "description text details product_description item_description long_description",
-    "price": "price price_usd usd usd_price price_in_usd cost amount list_price sale_price selling_price",
-    "id": "id item_id product_id listing_id sku asin",
-    "brand": "brand brand_name manufacturer",
-    "category": "category product_category main_category",
-    "currency": "currency currency_code price_currency",
-}
-_NEVER_NEEDED = ("id", "brand", "category")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The file's own name of each column that pricelab uses; ``None`` where the file has none."""
-
-    title: str | None = None
-    description: str | None = None
-    price: str | None = None
-    id: str | None = None
-    brand: str | None = None
-    category: str | None = None
-    currency: str | None = None
+SUFFIXES = {
+    **dict.fromkeys(JSON_LINES_SUFFIXES, "JSON lines"),
+    **dict.fromkeys((".tsv", ".tab"), "TSV"),
+    **dict.fromkeys((".parquet", ".pq"), "Parquet"),
+}  # everything else is CSV
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+PACKED_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")  # .xlsx and zip, .xls, gzip
+_KINDS = "a CSV, TSV, JSON-lines or Parquet file"
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":
-    """A CSV (comma, UTF-8) or JSON-lines file as strings, nothing converted; the index is the file's row number.
+    """A CSV (commas, semicolons or tabs; UTF-8), JSON-lines or Parquet file as strings; the index is the row number.
 
-    JSON numbers keep their digits, ``null`` and absent keys become ``""``, lists and objects stay JSON text.
-    Blank lines are skipped. Raises ``FileNotFoundError`` or a ``ValueError`` that says where the file breaks.
+    Numbers of JSON and Parquet keep their digits and are `prices.Number`, ``null`` and absent keys become ``""``, lists
+    and objects stay JSON text. Blank lines are skipped. Raises ``FileNotFoundError``, or a ``ValueError`` that says
+    where the file breaks.
     """
     import pandas as pd
 
     path = Path(path)
-    text = _read_text(path)
-    header, rows = (_read_json_lines if path.suffix.lower() in JSON_LINES_SUFFIXES else _read_csv)(path, text)
+    kind = file_kind(path)
+    if kind == "Parquet":
+        header, rows = _read_parquet(path)
+    else:
+        header, rows = (_read_json_lines if kind == "JSON lines" else _read_csv)(path, read_text(path))
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(f"{path}: the column name {twice[0]!r} occurs more than once; give each column its own name")
@@ -67,64 +54,19 @@ def read_table(path: str | Path) -> "pd.DataFrame":
     return pd.DataFrame(list(rows.values()), columns=pd.Index(header, dtype=object), index=index, dtype=object)
 
 
-def find_columns(
-    names: Iterable[str], columns: Mapping[str, str | None] | None = None, price_required: bool = True
-) -> Columns:
-    """Which column is what: named in ``columns`` (``{"description": "body"}``, ``None``: leave out), else guessed.
-
-    A title or a description has to be there, and a price where it is required (else none is looked for). Raises
-    ``ValueError`` with the file's columns when one of them is missing or several could be meant.
-    """
-    names, chosen = list(names), dict(columns or {})
-    _check_chosen(chosen, names)
-    if not price_required:
-        chosen = {"price": None, "currency": None, **chosen}
-    free = [name for name in names if name not in chosen.values()]
-    guessed = {role: _guess(role, free, names) for role in _ALIASES if role not in chosen}
-    found = Columns(**chosen, **guessed)
-    if found.title is None and found.description is None:
-        raise ValueError(f"no column with a description{_columns_help(names, 'description')}")
-    if found.price is None and price_required:
-        raise ValueError(f"no column with a price{_columns_help(names, 'price')}")
-    return found
+def file_kind(path: Path) -> str:
+    """``"CSV"``, ``"TSV"``, ``"JSON lines"`` or ``"Parquet"``, by the ending of the name."""
+    return SUFFIXES.get(path.suffix.lower(), "CSV")
 
 
-def _check_chosen(chosen: Mapping[str, str | None], names: list[str]) -> None:
-    for role, name in chosen.items():
-        if role not in _ALIASES:
-            raise ValueError(f"columns={{{role!r}: …}} means nothing; it can name {', '.join(_ALIASES)}")
-        if name is not None and name not in names:
-            raise ValueError(f"there is no column {name!r}{_columns_help(names, role)}")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "_", name.lower()).strip("_")
-
-
-def _guess(role: str, free: list[str], names: list[str]) -> str | None:
-    aliases = _ALIASES[role].split()
-    hits = sorted((name for name in free if _plain(name) in aliases), key=lambda name: aliases.index(_plain(name)))
-    if len(hits) > 1 and role not in _NEVER_NEEDED:
-        raise ValueError(
-            f"{' and '.join(map(repr, hits))} could both be the {role}{_columns_help(names, role, hits[0])}"
-        )
-    return hits[0] if hits else None
-
-
-def _columns_help(names: list[str], role: str, example: str = "…") -> str:
-    there = ", ".join(map(repr, names))
-    python, shell = f'columns={{"{role}": "{example}"}}', f'--column "{role}={example}"'
-    return f"; the file has the columns {there}. Say which with {python}, or on the command line with {shell}"
-
-
-def _read_text(path: Path) -> str:
-    if not path.exists():
-        raise FileNotFoundError(f"no file {path}; give the path of a CSV or JSON-lines file")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the path of a CSV or JSON-lines file inside it")
+def read_text(path: Path) -> str:
+    """The file's text. Raises ``FileNotFoundError``, or ``ValueError`` for what is no text."""
+    _check_there(path)
     raw = path.read_bytes()
     if raw.startswith(PACKED_MAGIC):
         raise ValueError(f"{path} is a spreadsheet or a packed file; save it as CSV (UTF-8) and give that")
+    if raw.startswith(b"PAR1"):
+        raise ValueError(f"{path} is a Parquet file; end its name in .parquet")
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -134,21 +76,56 @@ def _read_text(path: Path) -> str:
     return text
 
 
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"no file {path}; give the path of {_KINDS}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the path of {_KINDS} inside it")
+
+
+# ---- CSV and TSV
+
+
+def separator(path: Path, text: str) -> str:
+    """What separates the columns: a tab in TSV; in CSV the separator that finds most columns, as many in each row."""
+    if file_kind(path) == "TSV":
+        return "\t"
+    found = {mark: _widths(text, mark) for mark in SEPARATORS}
+    even = {mark: widths[0] for mark, widths in found.items() if len(set(widths)) == 1 and widths[0] > 1}
+    header = even or {mark: widths[0] for mark, widths in found.items() if widths}
+    return max(header, key=lambda mark: header[mark]) if header else ","  # the first of equals, so the comma
+
+
+def _widths(text: str, mark: str, rows: int = 20) -> list[int]:
+    """Cells in each of the first rows that aren't blank; 0 where the text breaks."""
+    widths = []
+    try:
+        for cells in islice(filter(None, _csv_reader(text, mark)), rows):
+            widths.append(len(cells))
+    except csv.Error:
+        widths.append(0)
+    return widths
+
+
+def _csv_reader(text: str, mark: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+
+
 def _read_csv(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    mark = separator(path, text)
+    reader = _csv_reader(text, mark)
     rows: dict[int, list[str]] = {}
     header: list[str] = []
     try:
         for number, cells in enumerate(reader, 1):
             if not header:
                 header = cells
-                _refuse_other_separators(path, header)
             elif cells or len(header) == 1:  # in a file of one column a blank line is an empty cell
                 rows[number] = cells or [""]
                 if len(cells or [""]) != len(header):
                     raise ValueError(
-                        f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; "
-                        'put texts that contain a comma between double quotes, and write a quote inside them as ""'
+                        f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put texts that "
+                        f'contain a {SEPARATORS[mark]} between double quotes, and write a quote inside them as ""'
                     )
     except csv.Error as error:
         raise ValueError(
@@ -157,10 +134,7 @@ def _read_csv(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
     return header, rows
 
 
-def _refuse_other_separators(path: Path, header: list[str]) -> None:
-    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and separator in header[0]:
-            raise ValueError(f"{path}: the columns are separated by {word}; save it as CSV with commas")
+# ---- JSON lines
 
 
 def _read_json_lines(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
@@ -174,7 +148,7 @@ def _json_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]
         if not line.strip():
             continue
         try:
-            pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
+            pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=Number, parse_int=Number, parse_constant=str)
             if not isinstance(pairs, _Pairs):
                 raise ValueError("not an object in braces")
             if len({name for name, _ in pairs}) < len(pairs):
@@ -200,3 +174,37 @@ def _plain_json(value: Any) -> Any:
     if isinstance(value, _Pairs):
         return {name: _plain_json(inner) for name, inner in value}
     return [_plain_json(inner) for inner in value] if isinstance(value, list) else value
+
+
+# ---- Parquet
+
+
+def _read_parquet(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    _check_there(path)
+    try:
+        table = pa.parquet.ParquetFile(path).read()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} can't be read as Parquet ({error}); write it again") from error
+    if not table.num_rows:
+        raise ValueError(f"{path} is empty; it needs one row an item")
+    columns = [_arrow_cells(path, name, table.column(place)) for place, name in enumerate(table.column_names)]
+    return table.column_names, dict(enumerate(map(list, zip(*columns, strict=True)), 1))
+
+
+def _arrow_cells(path: Path, name: str, column: Any) -> list[str]:
+    """A column as strings: numbers with their shortest digits, nested values as JSON."""
+    import pyarrow as pa
+
+    kind = column.type
+    try:
+        if pa.types.is_nested(kind):
+            return [_cell(value) if value is None else json.dumps(value, ensure_ascii=False, default=str)
+                    for value in column.to_pylist()]  # fmt: skip
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        cells = [cell or "" for cell in column.cast(pa.string()).to_pylist()]
+        return [Number(cell) if number and cell else cell for cell in cells]
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: the column {name!r} ({kind}) is no text ({error}); leave it out") from error

@@ -1,15 +1,15 @@
-"""Files are read as they are, columns found or asked for, prices understood or refused."""
+"""Files of every format are read as they are, columns found or asked for."""
 
 import csv
 import io
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricelab.prices import foreign_currency, names_foreign_currency, parse_price
-from pricelab.tables import find_columns, read_table
+from pricelab.prices import Number
+from pricelab.tables import find_columns, read_table, separator
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
 UNHURRIED = settings(deadline=None)  # the first example pays for importing pandas
@@ -19,59 +19,6 @@ def write(folder, text, name="shop.csv"):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
-
-
-@given(cents=st.integers(0, 99_999_999_999), style=st.sampled_from(["${}", "{} USD", "US$ {}", "USD {}", "{}"]))
-def test_formatted_amounts_come_back(cents, style):
-    for amount in (f"{cents / 100:,.2f}", f"{cents / 100:.2f}"):
-        assert parse_price(f" {style.format(amount)} ") == pytest.approx(cents / 100, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("text", "usd"),
-    [("$1,299.00", 1299), ("1299 USD", 1299), ("US$ 12.50", 12.5), ("1299", 1299), ("12.5", 12.5), ("1,299", 1299)],
-)
-def test_prices_of_the_contract(text, usd):
-    assert parse_price(text) == usd
-
-
-REFUSED = ["12,50", "call us", "10-20", "", "nan", "inf", "-3", "1.2.3", "12 each", "1.299", "1e3", "1,29", "12.", "$"]
-
-
-@pytest.mark.parametrize("text", [*REFUSED, "$12 USD", "٣", "1_000", "0x10", "12 €", "1,2345", "9" * 400])
-def test_anything_else_is_no_price(text):
-    with pytest.raises(ValueError, match="not a price in US dollars"):
-        parse_price(text)
-
-
-@given(st.text())
-@example("१२")
-def test_garbage_never_becomes_a_number(text):
-    try:
-        value = parse_price(text)
-    except ValueError:
-        return
-    kept = "".join(c for c in text if c in "0123456789.")
-    assert value == float(kept) and set(text.strip().upper()) <= set("0123456789.,$USD \t\n\xa0\u2003\u3000")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["12 €", "€12", "12 EUR", "12EUR", "EUR 12", "from 12 eur", "£9", "GBP 9", "C$12", "CA$ 12", "12 CAD", "$12 CAD"]
-    + ["¥900", "99 kr", "99 kr.", "Rs. 500", "12 euros", "HK$80", "R$ 5", "₹500", "1.299,00 zł", "12 XAF"],
-)
-def test_other_currencies_are_noticed(text):
-    assert foreign_currency(text)
-
-
-@pytest.mark.parametrize("text", ["$12", "US$ 12", "US $12", "USD 12", "12 usd", "now $12", *REFUSED, "12 cm"])
-def test_dollars_and_nonsense_are_not_another_currency(text):
-    assert not foreign_currency(text)
-
-
-def test_currency_in_a_column_name():
-    assert names_foreign_currency("Price (€)") and names_foreign_currency("price_eur")
-    assert not names_foreign_currency("Price ($)") and not names_foreign_currency("price_usd")
 
 
 @UNHURRIED
@@ -105,6 +52,113 @@ def test_json_numbers_keep_their_digits(tmp_path):
     }
 
 
+def test_numbers_of_a_file_are_told_from_texts(tmp_path):
+    table = read_table(write(tmp_path, '{"p": 1.299, "t": "1.299", "n": 3}\n', "shop.jsonl"))
+    assert [type(cell) for cell in table.iloc[0]] == [Number, str, Number]
+
+
+@pytest.mark.parametrize("name", ["shop.tsv", "shop.TAB", "shop.csv", "shop.txt"])
+def test_tabs_are_read(tmp_path, name):
+    table = read_table(write(tmp_path, 'title\tprice\n"A ""big""\tmug"\t12,50\nLamp, red; tall\t3\n', name))
+    assert table.to_numpy().tolist() == [['A "big"\tmug', "12,50"], ["Lamp, red; tall", "3"]]
+
+
+def test_semicolons_are_read_as_spreadsheets_of_much_of_europe_write_them(tmp_path):
+    table = read_table(write(tmp_path, 'Name;"Preis (€)";Text\nTasse;12,50;"blau; groß"\nLampe;1.299,00;rot, hell\n'))
+    assert list(table.columns) == ["Name", "Preis (€)", "Text"]
+    assert table.to_numpy().tolist() == [["Tasse", "12,50", "blau; groß"], ["Lampe", "1.299,00", "rot, hell"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2\n", ";"),
+        ("title;price, EUR;text\nMug;12,50;Blue\n", ";"),  # as many commas in each row, but more semicolons
+        ("id,colour (r;g;b;w)\n1,r\n", ","),
+        ('"a;b",c\n1,2\n', ","),
+        ("a\tb,c\n1\t2,3\n", ","),  # of equals the comma
+        ("text\na;b\nc\n", ","),
+        ("a;b\n", ";"),
+        ("", ","),
+    ],
+)
+def test_the_separator_is_the_one_that_fits_all_rows(tmp_path, text, mark):
+    assert separator(tmp_path / "shop.csv", text) == mark
+
+
+@UNHURRIED
+@given(
+    table=st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8),
+    mark=st.sampled_from([",", ";", "\t"]),
+    name=st.sampled_from(["shop.csv", "shop.tsv"]),
+)
+def test_cells_come_back_whatever_separates_them(tmp_path_factory, table, mark, name):
+    mark = "\t" if name == "shop.tsv" else mark
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, delimiter=mark).writerows([["title", "price"], *table])
+    assert read_table(write(tmp_path_factory.mktemp("csv"), text.getvalue(), name)).to_numpy().tolist() == table
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Writes columns to a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    def make(name="shop.parquet", **columns):
+        pa.parquet.write_table(pa.table(columns), tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+def test_parquet_is_read_as_strings_with_the_shortest_digits(parquet):
+    import datetime
+    import decimal
+
+    import pyarrow as pa
+
+    path = parquet(
+        text=["Mug", None],
+        single=pa.array([12.99, None], pa.float32()),
+        double=[1299.0, 0.1],
+        whole=pa.array([7, None], pa.int64()),
+        money=[decimal.Decimal("12.50"), None],
+        on=[True, False],
+        tags=[["a", "é"], None],
+        details=[{"Brand": "Ock", "n": 1}, None],
+        day=[datetime.date(2026, 1, 2), None],
+        kind=pa.array(["x", "y"]).dictionary_encode(),
+    )
+    table = read_table(path)
+    assert list(table.index) == [1, 2]
+    assert table.to_dict("records") == [
+        {"text": "Mug", "single": "12.99", "double": "1299", "whole": "7", "money": "12.50", "on": "true",
+         "tags": '["a", "é"]', "details": '{"Brand": "Ock", "n": 1}', "day": "2026-01-02", "kind": "x"},
+        {"text": "", "single": "", "double": "0.1", "whole": "", "money": "", "on": "false",
+         "tags": "", "details": "", "day": "", "kind": "y"},
+    ]  # fmt: skip
+    assert isinstance(table["single"][1], Number) and not isinstance(table["text"][1], Number)
+
+
+def test_a_parquet_file_without_rows_or_with_bytes_is_refused(parquet):
+    import pyarrow as pa
+
+    with pytest.raises(ValueError, match="is empty"):
+        read_table(parquet(text=pa.array([], pa.string())))
+    with pytest.raises(ValueError, match="the column 'text' .binary. is no text"):
+        read_table(parquet(text=pa.array([b"\xff\xfe"], pa.binary())))
+
+
+def test_a_missing_parquet_file_and_a_folder_of_parts(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file"):
+        read_table(tmp_path / "gone.parquet")
+    (tmp_path / "parts.parquet").mkdir()
+    with pytest.raises(ValueError, match="is a folder"):
+        read_table(tmp_path / "parts.parquet")
+
+
 def test_a_blank_line_of_one_column_is_a_row(tmp_path):
     assert list(read_table(write(tmp_path, "text\na\n\nb\n"))["text"]) == ["a", "", "b"]
 
@@ -117,10 +171,14 @@ def test_a_blank_line_of_one_column_is_a_row(tmp_path):
         ("shop.csv", "a,b\n1,2,3\n", "row 2 has 3 cells"),
         ("shop.csv", 'a,b\n1,"open\n', "breaks at line"),
         ("shop.csv", "a,b,a\n1,2,3\n", "'a' occurs more than once"),
-        ("shop.csv", "a;b\n1;2\n", "semicolons"),
+        ("shop.csv", "a;b\n1;2\n3\n", "row 3 has 1 cells.*contain a semicolon"),
+        ("shop.tsv", "a\tb\n1\t2\n3\n", "row 3 has 1 cells.*contain a tab"),
         ("shop.csv", b"a,b\n1,caf\xe9\n", "not UTF-8 .first at byte 9"),
         ("shop.csv", b"\xef\xbb\xbfa\n\xe9\n", "byte 5"),
         ("shop.xlsx", b"PK\x03\x04rest", "save it as CSV"),
+        ("shop.csv.gz", b"\x1f\x8brest", "save it as CSV"),
+        ("shop.csv", b"PAR1rest", "end its name in .parquet"),
+        ("shop.parquet", b"PAR1rest", "can't be read as Parquet.*write it again"),
         ("shop.jsonl", '{"a": 1}\n{"a": \n', "line 2"),
         ("shop.jsonl", '{"a": 1}\n[1]\n', "line 2"),
         ("shop.jsonl", '{"a": 1, "a": 2}\n', "line 1 .*twice"),
@@ -144,6 +202,32 @@ def test_columns_are_guessed_whatever_their_case():
     found = find_columns(["SKU", "Product Name", "Details", "Price (USD)", "Brand", "stock"])
     assert (found.id, found.title, found.description, found.price) == ("SKU", "Product Name", "Details", "Price (USD)")
     assert found.brand == "Brand" and found.category is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Price",
+        "price_usd",
+        "USD",
+        "Price (€)",
+        "price_in_eur",
+        "EUR",
+        "Cost £",
+        "price_cents",
+        "Price (cents)",
+        "usd_price",
+    ]
+    + ["Amount in CHF", "SELLING PRICE", "unit price"],
+)
+def test_prices_are_found_whatever_their_currency(name):
+    assert find_columns(["text", name]).price == name
+
+
+@pytest.mark.parametrize("name", ["top", "in", "price per pound", "price_note", "all", "euro rate", "cents off"])
+def test_these_are_no_price_columns(name):
+    with pytest.raises(ValueError, match="no column with a price"):
+        find_columns(["text", name])
 
 
 def test_named_columns_win_and_one_can_be_left_out():
