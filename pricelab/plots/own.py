@@ -29,7 +29,7 @@ def what_items_can_show(verdict: Any, ax: "Axes | None" = None) -> "Figure":
         ax: draw here instead of on a new figure.
     """
     saved, needed = verdict.saved, verdict.items_needed
-    axes = new_axes(ax, "What a test can show", "test items (log scale)", "difference, US dollars an item (log scale)")
+    axes = new_axes(ax, "Which difference a test can show", "test items (log scale)", "US dollars an item (log scale)")
     items = np.geomspace(min(ITEMS[0], saved.n), max(ITEMS[1], 2 * needed), 100)
     found = [detectable(max(1, round(n)), verdict.spread) for n in items]
     axes.plot(items, found, color=BLUE, linewidth=2, label="found in four of five cases")
@@ -76,7 +76,7 @@ def swap_effects(
         axes.plot(values, heights, "|", color="black", markersize=24, markeredgewidth=3, label="true effect")
     axes.axvline(0, color="0.5", linewidth=1)
     axes.set_yticks(rows, [words(name) for name in names])
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     _legend_under_label(axes)
     return finished(axes)
