@@ -154,6 +154,7 @@ def finetune(
     ] = None,
     method: Annotated[Literal["qlora", "lora", "full"], typer.Option(help="How to adapt the base.")] = "qlora",
     seed: Seed = 0,
+    minutes: Annotated[float | None, typer.Option(help="Train so long at most. Default: a few passes.")] = None,
     column: ColumnNames = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
@@ -170,7 +171,9 @@ def finetune(
 
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed)
     print(loaded.report, file=sys.stderr)
-    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite)
+    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, minutes=minutes)
+    if result.stopped:
+        print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)
     if as_json:
         print(_json({"manifest": asdict(result.manifest), "test": comparison.to_dict()}))

@@ -3,10 +3,11 @@
 The loop itself is in `training`, the folder's format in `artifacts`. Introduced in notebook 07.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.prompt import MAX_DIGITS
-from pricelab.training import METHODS, Recipe, load_trainable, train
+from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
 CHECKPOINTS = "checkpoints"
 RESULT = "result"  # in there, until it is whole
@@ -37,11 +38,14 @@ class Run:
     losses: list[float]  # mean loss of each step, in nats a token
     seconds: float  # that the training loop took, this time
     manifest: Manifest
+    validation: dict[int, float] = field(default_factory=dict)  # step → loss on the validation items, nats a token
+    stopped: str = ""  # why the training ended before its last step, in words
 
 
 def finetune(
     catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
-    recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True,
+    recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True, minutes: float | None = None,
+    validation: Sequence[Item] = (), mix: Sequence[str] = (),
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
@@ -56,6 +60,9 @@ def finetune(
         recipe: settings; by default `default_recipe`.
         overwrite: replace a finished run in ``out``, or an unfinished one of other settings.
         progress: show a progress bar and the loss while training.
+        minutes: train so long at most; the learning rate then reaches 0 by that time.
+        validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
+        mix: general texts to learn beside the items, against forgetting.
 
     Raises:
         ValueError: unknown method, too few items, prices that the prompt can't write, or a folder that holds
@@ -66,16 +73,20 @@ def finetune(
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     profile, folder = detect(), Path(out)
     base = base or profile.base
-    items = catalog["train"] if recipe else _affordable(catalog["train"], profile.max_item_passes, seed)
-    recipe = recipe or default_recipe(profile, method, len(items))
-    settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict()}
+    items: Sequence[Item] = catalog["train"]
+    if recipe is None and minutes is None:
+        items = _affordable(items, profile.max_item_passes, seed)
+    recipe = recipe or default_recipe(profile, method, len(items), timed=minutes is not None)
+    extras = _extras(minutes, validation, mix)
+    settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
     _check_sizes(catalog)
     _check_prices(catalog)
     _check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
     _open_folder(folder, settings)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
-    losses, seconds = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress)
+    options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix}
+    trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
     if method == "full":
         _round_as_saved(model, loaded.device)
     pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
@@ -93,15 +104,50 @@ def finetune(
         recipe=recipe.as_dict(),
         seed=seed,
         calibration=calibration,
-        metrics={"train_seconds": round(seconds, 1), "losses": [round(loss, 4) for loss in losses]},
+        metrics=_metrics(trained, extras),
     )  # fmt: skip
-    return Run(folder, losses, seconds, _finish(folder, model, loaded.tokenizer, ridge, manifest))
+    sealed = _finish(folder, model, loaded.tokenizer, ridge, manifest)
+    return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
 
 
-def default_recipe(profile: Profile, method: str, items: int) -> Recipe:
-    """What to use when nobody says: as many passes as this machine affords, and small steps when all weights move."""
+def _extras(minutes: float | None, validation: Sequence[Item], mix: Sequence[str]) -> dict[str, Any]:
+    """What a run was given besides its recipe, as its settings note it: only what was given."""
+    noted = {
+        "minutes": minutes,
+        "validation": _digest([f"{item.text} {item.price}" for item in validation]),
+        "mix": _digest(mix),
+    }
+    return {name: value for name, value in noted.items() if value is not None}
+
+
+def _digest(texts: Sequence[str]) -> dict[str, Any] | None:
+    if not texts:
+        return None
+    return {"n": len(texts), "sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest()}
+
+
+def _metrics(trained: Trained, extras: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest keeps of a run, rounded; validation and an early end only where there were any."""
+    kept: dict[str, Any] = {
+        "train_seconds": round(trained.seconds, 1),
+        "losses": [round(loss, 4) for loss in trained.losses],
+    }
+    if trained.validation:
+        kept["validation"] = {str(step): round(loss, 4) for step, loss in trained.validation.items()}
+        kept["best_step"] = trained.best_step
+    if trained.stopped:
+        kept["stopped"] = trained.stopped
+    return {**kept, "given": extras} if extras else kept
+
+
+def default_recipe(profile: Profile, method: str, items: int, timed: bool = False) -> Recipe:
+    """What to use when nobody says: as many passes as this machine affords, and small steps when all weights move.
+
+    ``timed``: the clock ends the run, so the passes are as many as ever make sense.
+    """
+    affordable = MAX_EPOCHS if timed else min(MAX_EPOCHS, profile.max_item_passes // max(items, 1))
     return Recipe(
-        epochs=float(max(1, min(MAX_EPOCHS, profile.max_item_passes // max(items, 1)))),
+        epochs=float(max(1, affordable)),
         batch_size=profile.batch_size,
         learning_rate=1e-4 if method == "full" else 1e-3,
     )

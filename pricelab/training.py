@@ -2,14 +2,17 @@
 
 The loop, checkpoints and resuming are transformers' `Trainer`, the adapters peft's, the 4-bit weights bitsandbytes'.
 Ours is the shape of the job: a short prompt whose few price tokens are the only ones that carry a loss, so only their
-rows go through the vocabulary head. What surrounds a run is in `finetuning`. Introduced in notebook 07.
+rows go through the vocabulary head. How items become examples is left to `examples`, when a run ends early to
+`stopping`, what surrounds a run to `finetuning`. Introduced in notebook 07.
 
 Notation: B items, T tokens, R label rows, V the vocabulary.
 """
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,17 @@ from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
 from pricelab.costs.shapes import ALL_LINEAR
-from pricelab.files import cache_dir, read_json
+from pricelab.examples import IGNORED, collate, encode, mixed_in
+from pricelab.files import read_json
 from pricelab.profiles import pick_precision
 from pricelab.progress import LossDisplay
-from pricelab.prompt import answer_tokens, prompt_tokens
+from pricelab.stopping import EarlyStop, TimeBudget, rate, validation_losses
+
+__all__ = ["IGNORED", "METHODS", "Recipe", "Trained", "add_adapters", "collate", "encode", "load_trainable"]
+__all__ += ["mixed_loss", "newest_checkpoint", "price_loss", "train"]
 
 METHODS = ("qlora", "lora", "full")
-IGNORED = -100  # the label of a token that carries no loss
+EVALUATION_BATCH = 16  # items
 
 
 @dataclass(frozen=True)
@@ -39,17 +46,33 @@ class Recipe:
     targets: tuple[str, ...] = ALL_LINEAR  # layers that get an adapter
     max_text_tokens: int = 128  # longer texts are cut there
     save_every: int = 25  # steps between checkpoints
+    evaluate_every: int = 10  # steps between evaluations, when there are validation items
+    patience: int = 3  # evaluations in a row without a gain, after which training stops
+    mixed: float = 0.2  # share of general texts among all examples, when there are any
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "rank", "alpha", "max_text_tokens", "save_every"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be more than 0, got {getattr(self, name)!r}")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup is a share of the steps, from 0 to less than 1, got {self.warmup!r}")
+        shares = ("warmup", "mixed")
+        for name, value in vars(self).items():
+            if name not in (*shares, "targets") and not value > 0:
+                raise ValueError(f"{name} must be more than 0, got {value!r}")
+        for name in shares:
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is a share, from 0 to less than 1, got {getattr(self, name)!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON holds them."""
         return {**asdict(self), "targets": list(self.targets)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run did."""
+
+    losses: list[float]  # of each step, in nats a token
+    seconds: float  # that this call took
+    validation: dict[int, float] = field(default_factory=dict)  # step → loss on the validation items, nats a token
+    best_step: int | None = None  # whose weights the model holds now; None: those of the last step
+    stopped: str = ""  # why it ended before the last step, in words
 
 
 def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[Base, Any]:
@@ -72,33 +95,6 @@ def add_adapters(model: Any, recipe: Recipe) -> Any:
     return get_peft_model(model, config)
 
 
-def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[dict[str, list[int]]]:
-    """Each item as token ids with labels: the price tokens carry a loss, the prompt doesn't."""
-    examples = []
-    for item in items:
-        prompt, _ = prompt_tokens(tokenizer, item.text, max_text_tokens)
-        answer = answer_tokens(tokenizer, item.price)
-        examples.append({"input_ids": prompt + answer, "labels": [IGNORED] * len(prompt) + answer})
-    return examples
-
-
-def collate(examples: Sequence[dict[str, list[int]]], pad: int) -> dict[str, Any]:
-    """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T)."""
-    import torch
-
-    width = max(len(example["input_ids"]) for example in examples)
-
-    def stacked(key: str, fill: int) -> Any:
-        return torch.tensor([example[key] + [fill] * (width - len(example[key])) for example in examples])
-
-    mask = [[1] * len(example["input_ids"]) + [0] * (width - len(example["input_ids"])) for example in examples]
-    return {
-        "input_ids": stacked("input_ids", pad),
-        "attention_mask": torch.tensor(mask),
-        "labels": stacked("labels", IGNORED),
-    }
-
-
 def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
     """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head."""
     import torch
@@ -110,25 +106,72 @@ def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
     return torch.nn.functional.cross_entropy(logits, labels[carries_loss])
 
 
+def mixed_loss(model: Any, inputs: dict[str, Any]) -> Any:
+    """`price_loss` of a batch that holds items and plain texts: either kind counts by its examples, not its tokens.
+
+    A text has twenty times as many labels as a price; by tokens it would drown out the prices.
+    """
+    plain = inputs["labels"][:, 1] != IGNORED
+    kinds = [rows for rows in (plain, ~plain) if rows.any()]
+    parts = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in kinds]
+    return sum(rows.float().mean() * price_loss(model, part) for rows, part in zip(kinds, parts, strict=True))
+
+
 def train(
     model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
-    progress: bool = True,
-) -> tuple[list[float], float]:  # fmt: skip
-    """Train ``model`` in place; returns the loss of each step (nats a token) and the seconds this call took.
+    progress: bool = True, *, minutes: float | None = None, validation: Sequence[Item] = (), mix: Sequence[str] = (),
+) -> Trained:  # fmt: skip
+    """Train ``model`` in place.
 
-    Resumes at the newest checkpoint in ``checkpoints`` when there is one; with None nothing is written.
+    Resumes at the newest checkpoint in ``checkpoints`` when there is one; with None nothing is left behind.
+
+    Args:
+        model: what to train, from `load_trainable`.
+        base: its base.
+        items: what to learn from.
+        recipe: settings.
+        checkpoints: where an interrupted run is kept.
+        seed: of the order of the items.
+        progress: show a progress bar and the loss.
+        minutes: train so long at most; the learning rate then reaches 0 by that time.
+        validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
+        mix: general texts to learn beside the items, against forgetting.
 
     Raises:
         FloatingPointError: the loss stopped being a finite number.
     """
-    examples = encode(base.tokenizer, items, recipe.max_text_tokens)
+    encoded = {name: encode(base.tokenizer, them, recipe.max_text_tokens) for name, them in
+               (("train", items), ("validation", validation))}  # fmt: skip
+    encoded["train"] += mixed_in(base.tokenizer, mix, len(items), recipe.mixed, recipe.max_text_tokens)
+    budget, early = TimeBudget(minutes) if minutes is not None else None, EarlyStop(recipe.patience)
     start = time.perf_counter()
-    with quiet():
-        trainer = _trainer(model, base, examples, recipe, checkpoints, seed)
-        if progress:
-            trainer.add_callback(LossDisplay())
-        trainer.train(resume_from_checkpoint=newest_checkpoint(checkpoints) if checkpoints else None)
-    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], time.perf_counter() - start
+    with quiet(), contextlib.ExitStack() as stack:
+        # The best weights wait on disk: as checkpoints do, so that a resumed run still knows them.
+        folder = checkpoints or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        loss = mixed_loss if mix else price_loss
+        trainer = _trainer(model, base, encoded, recipe, folder, seed, checkpoints is not None, loss, budget)
+        for callback in (budget, early if validation else None, LossDisplay() if progress else None):
+            if callback is not None:
+                trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    log = trainer.state.log_history
+    return Trained(
+        losses=[entry["loss"] for entry in log if "loss" in entry],
+        seconds=time.perf_counter() - start,
+        validation=validation_losses(log),
+        best_step=trainer.state.best_global_step if validation else None,
+        stopped=_why(trainer.state, budget, early),
+    )
+
+
+def _why(state: Any, budget: TimeBudget | None, early: EarlyStop) -> str:
+    """Why a run ended before its last step, in words; nothing when it did not."""
+    where = f"step {state.global_step:,} of {state.max_steps:,} ({state.epoch:.2g} passes over the items)"
+    if early.stopped:
+        return f"stopped at {where}: no gain on the validation items since step {state.best_global_step:,}"
+    if budget is not None and budget.spent:
+        return f"stopped at {where}: the {budget.minutes:g} minutes were over"
+    return ""
 
 
 def newest_checkpoint(folder: Path) -> str | None:
@@ -145,7 +188,10 @@ def _is_whole(state: Path) -> bool:
         return False
 
 
-def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints: Path | None, seed: int) -> Any:
+def _trainer(
+    model: Any, base: Base, examples: dict[str, list], recipe: Recipe, folder: Path, seed: int, keep: bool,
+    loss_of: Any, budget: TimeBudget | None,
+) -> Any:  # fmt: skip
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
@@ -155,31 +201,45 @@ def _trainer(model: Any, base: Base, examples: list, recipe: Recipe, checkpoints
     class PriceTrainer(Trainer):
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
             with autocast(base.device, dtype):
-                loss = price_loss(model, inputs)
+                loss = loss_of(model, inputs)
             if not torch.isfinite(loss):
                 raise FloatingPointError(
                     f"the loss became {loss.item()} at step {self.state.global_step + 1}; lower the learning rate "
                     f"(it is {recipe.learning_rate:g}) and start again with --overwrite"
                 )
-            return (loss, None) if return_outputs else loss
+            return (loss, {}) if return_outputs else loss
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
             # in another order. This one, here for a single process, is seeded by the epoch.
-            return DistributedLengthGroupedSampler(recipe.batch_size, examples, num_replicas=1, rank=0, seed=seed)
+            chosen = examples["train"]
+            return DistributedLengthGroupedSampler(recipe.batch_size, chosen, num_replicas=1, rank=0, seed=seed)
 
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            if budget is None:
+                return super().create_scheduler(num_training_steps, optimizer)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer or self.optimizer,
+                lambda step: rate(budget.share(step / num_training_steps), recipe.warmup),
+            )
+            return self.lr_scheduler
+
+    validated = bool(examples["validation"])
+    every = recipe.evaluate_every if validated else recipe.save_every
     arguments = TrainingArguments(
-        output_dir=str(checkpoints or cache_dir() / "trainer"), num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size, learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine", warmup_steps=recipe.warmup, save_strategy="steps" if checkpoints else "no",
-        save_steps=recipe.save_every, save_total_limit=2, logging_steps=1,
-        logging_nan_inf_filter=False, report_to="none", disable_tqdm=True, remove_unused_columns=False, seed=seed,
-        use_cpu=base.device == "cpu", fp16=dtype == torch.float16, dataloader_pin_memory=False,
-        label_names=["labels"],
+        output_dir=str(folder), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
+        save_strategy="steps" if keep or validated else "no", save_steps=every, save_only_model=not keep,
+        save_total_limit=2, eval_strategy="steps" if validated else "no", eval_steps=every,
+        load_best_model_at_end=validated, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
+        logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
+        remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,
+        dataloader_pin_memory=False, label_names=["labels"],
     )  # fmt: skip
     pad = base.tokenizer.pad_token_id
     trainer = PriceTrainer(
-        model=model, args=arguments, train_dataset=examples, data_collator=lambda batch: collate(batch, pad)
-    )
+        model=model, args=arguments, train_dataset=examples["train"], eval_dataset=examples["validation"] or None,
+        data_collator=lambda batch: collate(batch, pad),
+    )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -92,7 +92,7 @@ def test_full_fine_tuning_moves_fp32_weights(toy_base):
 def run(toy_base, items, folder, method="qlora", recipe=SHORT, progress=False):
     """The losses, and what was trained."""
     base, model = load_trainable(str(toy_base), method, recipe, seed=1)
-    losses, _ = train(model, base, items, recipe, folder, seed=1, progress=progress)
+    losses = train(model, base, items, recipe, folder, seed=1, progress=progress).losses
     return losses, {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 

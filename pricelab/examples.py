@@ -1,0 +1,53 @@
+"""Items and plain texts as training examples: token ids, and labels that say which tokens carry a loss.
+
+The words of a prompt are left to `prompt`, the loss itself to `training`. Introduced in notebook 02.
+
+Notation: B examples, T tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pricelab.catalog import Item
+from pricelab.prompt import answer_tokens, prompt_tokens
+
+IGNORED = -100  # the label of a token that carries no loss
+
+
+def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[dict[str, list[int]]]:
+    """Each item as token ids with labels: the price tokens carry a loss, the prompt doesn't."""
+    examples = []
+    for item in items:
+        prompt, _ = prompt_tokens(tokenizer, item.text, max_text_tokens)
+        answer = answer_tokens(tokenizer, item.price)
+        examples.append({"input_ids": prompt + answer, "labels": [IGNORED] * len(prompt) + answer})
+    return examples
+
+
+def mixed_in(tokenizer: Any, texts: Sequence[str], items: int, share: float, max_tokens: int) -> list[dict[str, list]]:
+    """Plain texts as examples, every token of which carries a loss: so many that they are a ``share`` of all examples.
+
+    With few texts they come round again and again.
+    """
+    if not texts:
+        return []
+    encoded = [tokenizer.encode(text, add_special_tokens=True)[:max_tokens] for text in texts]
+    wanted = round(items * share / (1 - share))
+    return [{"input_ids": ids, "labels": ids} for ids in (encoded[i % len(encoded)] for i in range(wanted))]
+
+
+def collate(examples: Sequence[dict[str, list[int]]], pad: int) -> dict[str, Any]:
+    """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T)."""
+    import torch
+
+    width = max(len(example["input_ids"]) for example in examples)
+
+    def stacked(key: str, fill: int) -> Any:
+        return torch.tensor([example[key] + [fill] * (width - len(example[key])) for example in examples])
+
+    mask = [[1] * len(example["input_ids"]) + [0] * (width - len(example["input_ids"])) for example in examples]
+    return {
+        "input_ids": stacked("input_ids", pad),
+        "attention_mask": torch.tensor(mask),
+        "labels": stacked("labels", IGNORED),
+    }
