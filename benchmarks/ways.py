@@ -75,6 +75,8 @@ def short(trial: Trial) -> dict[str, Any]:
 
 def measure(path: Path, catalog: Catalog, part: str, runs: list[tuple[tuple[Any, ...], Callable]], names: str) -> None:
     """Add the runs that ``path`` does not hold yet to its list ``part``; ``names`` are the fields of a run's key."""
+    import torch
+
     settings = {"command": "python -m benchmarks.ways", "catalog": catalog.fingerprint, "held_out": HELD_OUT}
     for number, (key, run) in enumerate(runs, start=1):
         facts = read_json(path) if path.is_file() else settings
@@ -84,7 +86,7 @@ def measure(path: Path, catalog: Catalog, part: str, runs: list[tuple[tuple[Any,
         if any(tuple(one[name] for name in names.split()) == key for one in done):
             continue
         start = time.perf_counter()
-        found = {**run(), "machine": this_machine()}
+        found = {**run(), "machine": this_machine(), "threads": torch.get_num_threads()}
         write_json_atomic(path, {**facts, part: [*done, found]})
         print(f"{part} {number} of {len(runs)}: {key}, {time.perf_counter() - start:.0f} s", flush=True)
 
