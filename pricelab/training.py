@@ -218,9 +218,10 @@ def _trainer(
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if budget is None:
                 return super().create_scheduler(num_training_steps, optimizer)
+            warmup = self.args.get_warmup_steps(num_training_steps) / num_training_steps
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
                 optimizer or self.optimizer,
-                lambda step: rate(budget.share(step / num_training_steps), recipe.warmup),
+                lambda step: rate(budget.share(step / num_training_steps), warmup),
             )
             return self.lr_scheduler
 
