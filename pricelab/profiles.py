@@ -24,6 +24,7 @@ class Profile:
     calibration_items: int  # items that the intervals are calibrated on, at most
     max_item_passes: int  # items times epochs that training may take on a catalog of your own
     scratch_tokens: int  # tokens that notebook 04 trains each of its models on
+    compared_items: int  # items that notebook 08 trains each way on
     own_minutes: float  # that notebook 12 may spend on training with a catalog of your own
     reason: str = ""  # why this profile was chosen
 
@@ -42,6 +43,7 @@ PROFILES = {
             calibration_items=60,
             max_item_passes=400,
             scratch_tokens=10_000,
+            compared_items=24,
             own_minutes=0.05,
         ),
         Profile(
@@ -55,6 +57,7 @@ PROFILES = {
             calibration_items=100,
             max_item_passes=1500,
             scratch_tokens=800_000,
+            compared_items=200,
             own_minutes=1,
         ),
         Profile(
@@ -68,6 +71,7 @@ PROFILES = {
             calibration_items=500,
             max_item_passes=20_000,
             scratch_tokens=800_000,
+            compared_items=800,
             own_minutes=5,
         ),
         Profile(
@@ -81,6 +85,7 @@ PROFILES = {
             calibration_items=500,
             max_item_passes=100_000,
             scratch_tokens=800_000,
+            compared_items=2000,
             own_minutes=10,
         ),
     )

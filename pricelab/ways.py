@@ -34,6 +34,18 @@ class Way:
     learning_rate: float  # the best of those that `python -m benchmarks.ways` tried on validation items
     start: str  # "base": the profile's trained base; "random": its shape; "small": the shape of `tiny`, a task model
 
+    @property
+    def starts(self) -> str:
+        """Where it starts, in words."""
+        return {"base": "starts from trained weights", "random": "starts from random weights",
+                "small": "starts from random weights"}[self.start]  # fmt: skip
+
+    @property
+    def moves(self) -> str:
+        """Which weights learn, in words."""
+        return {"full": "all weights learn", "lora": "adapters learn, the base stays",
+                "qlora": "adapters learn, the base stays, in 4 bits"}[self.method]  # fmt: skip
+
 
 WAYS = {
     way.key: way
@@ -92,7 +104,7 @@ def passes(items: int) -> float:
 
 def attempt(
     way: Way, items: Sequence[Item], held_out: Mapping[str, Sequence[Item]], *, seed: int = 0, base: str | None = None,
-    asked: int = 20, progress: bool = False,
+    asked: int = 20, progress: bool = False, keep: str | Path | None = None,
 ) -> Trial:  # fmt: skip
     """Train one model on ``items`` and measure everything that `Trial` holds on ``held_out``.
 
@@ -104,6 +116,7 @@ def attempt(
         base: the trained base; by default the profile's.
         asked: free answers that are checked against the contract.
         progress: show bars.
+        keep: a folder for the weights; by default they are measured and thrown away.
 
     Raises:
         FloatingPointError: the loss stopped being a finite number.
@@ -132,7 +145,7 @@ def attempt(
         tokens=round(tokens * recipe.epochs), flops=flops, peak_bytes=peak.bytes,
         format_kept=sum(map(follows_format, answers)), asked=len(answers), general_nats=nats,
         general_bits_per_byte=bits, estimates=estimates,
-        disk_bytes=bytes_on_disk(model),  # last, because it rounds the weights
+        disk_bytes=saved_bytes(model, keep),  # last, because it rounds the weights
     )  # fmt: skip
 
 
@@ -180,18 +193,17 @@ def _four_bit_products() -> dict[Any, Any]:
     return {torch.ops.bitsandbytes.gemm_4bit: flops}
 
 
-def bytes_on_disk(model: Any) -> int:
-    """Size of what has to be kept: the adapter alone, or all weights, which are rounded to bf16 for it."""
+def saved_bytes(model: Any, keep: str | Path | None = None) -> int:
+    """Save what has to be kept, the adapter alone or all weights rounded to bf16, and say how many bytes that takes."""
     import torch
 
     from pricelab.bases import quiet
 
     adapter = hasattr(model, "peft_config")
+    options = {"save_embedding_layers": False} if adapter else {}
     with tempfile.TemporaryDirectory() as folder, quiet():
-        (model if adapter else model.to(torch.bfloat16)).save_pretrained(
-            folder, **({"save_embedding_layers": False} if adapter else {})
-        )
-        return sum(path.stat().st_size for path in Path(folder).glob("*.safetensors"))
+        (model if adapter else model.to(torch.bfloat16)).save_pretrained(keep or folder, **options)
+        return sum(path.stat().st_size for path in Path(keep or folder).glob("*.safetensors"))
 
 
 def _general(pricer: Any) -> tuple[float, float]:
