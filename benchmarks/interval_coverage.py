@@ -25,7 +25,7 @@ from pricelab.normalise import this_machine
 SIZES = (50, 100, 200, 400, 600, 1000)
 LEAST_N = 100  # the rule looks at no smaller sample
 AS_GOOD = 0.002  # of coverage: methods so near to the best count as equal
-SAMPLES, RESAMPLES, FOLDS, SEED = 4_000, 2_000, 5, 0
+SAMPLES, RESAMPLES, FOLDS, SEED = 2_000, 2_000, 5, 0
 PATH = RESULTS / "interval-coverage.json"
 
 
