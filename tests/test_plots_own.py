@@ -53,7 +53,7 @@ def test_other_swaps_or_too_many_models_are_refused():
             swap_effects(wrong)
 
 
-def test_drift_is_drawn_in_per_cent_with_its_alarms():
+def test_drift_is_drawn_by_factor_with_its_alarms():
     figure = coverage_under_drift([1, 1.5], [0.8, 0.5], 0.8, {50: 0.6})
-    assert list(figure.axes[0].lines[0].get_xdata()) == [0, 50]
+    assert list(figure.axes[0].lines[0].get_xdata()) == [1, 1.5]
     assert "alarm below, 50 sold" in words(figure)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 MODEL_FORMS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"))
 ALARM_FORMS = ((VERMILION, "--"), (GREEN, ":"), ("black", "-."))
+FACTOR_TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 OFFSET = 0.22  # between the models of a row; rows are 1 apart
-ITEMS = (10, 100_000)  # test items on the axis of what they can show
+FEWEST, MOST = 10, 1_000  # test items on the axis of what they can show, at least
 
 
 def what_items_can_show(verdict: Any, ax: "Axes | None" = None) -> "Figure":
@@ -30,8 +31,8 @@ def what_items_can_show(verdict: Any, ax: "Axes | None" = None) -> "Figure":
     """
     saved, needed = verdict.saved, verdict.items_needed
     axes = new_axes(ax, "Which difference a test can show", "test items (log scale)", "US dollars an item (log scale)")
-    items = np.geomspace(min(ITEMS[0], saved.n), max(ITEMS[1], 2 * needed), 100)
-    found = [detectable(max(1, round(n)), verdict.spread) for n in items]
+    items = np.geomspace(min(FEWEST, saved.n), max(MOST, 3 * needed), 100)
+    found = detectable(1, verdict.spread) / np.sqrt(items)
     axes.plot(items, found, color=BLUE, linewidth=2, label="found in four of five cases")
     axes.axhline(verdict.matters, color="black", linestyle="--", label=words(f"would matter: {usd(verdict.matters)}"))
     axes.plot(needed, verdict.matters, "D", color="black", markersize=8, label=f"so many are needed: {needed:,}")
@@ -40,7 +41,8 @@ def what_items_can_show(verdict: Any, ax: "Axes | None" = None) -> "Figure":
     axes.plot(saved.n, size, "s", color=VERMILION, markersize=9, label=label)
     axes.set(xscale="log", yscale="log")
     axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
-    axes.yaxis.set_major_formatter(lambda dollars, _: words(usd(dollars)))
+    for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        which(lambda dollars, _: words(usd(dollars)) if f"{dollars:.0e}"[0] in "125" else "")
     legend_below(axes)
     return finished(axes)
 
@@ -89,7 +91,7 @@ def coverage_under_drift(
     alarms: Mapping[int, float],
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """The share of prices inside intervals that stay as they were while all prices rise, and where the monitor wakes.
+    """The share of prices inside intervals that stay as they were while all prices move, and where the monitor wakes.
 
     Args:
         factors: prices as a multiple of what they were when the intervals were made.
@@ -98,13 +100,16 @@ def coverage_under_drift(
         alarms: sold items → the share inside below which the monitor gives alarm, up to three.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, "Intervals grow old", "rise of all prices, %", "share of prices inside, %")
-    rise = 100 * (np.asarray(factors, dtype=float) - 1)
-    axes.plot(rise, 100 * np.asarray(coverage), "o-", color=BLUE, linewidth=2, label="inside the old intervals")
+    axes = new_axes(ax, "Intervals grow old", "all prices multiplied by (log scale)", "share of prices inside, %")
+    axes.plot(factors, 100 * np.asarray(coverage), "o-", color=BLUE, linewidth=2, label="inside the old intervals")
     axes.axhline(100 * level, color="0.5", linewidth=1.5, label=f"promised: {level:.0%}")
     for (sold, share), (colour, line) in zip(alarms.items(), ALARM_FORMS, strict=False):
         axes.axhline(100 * share, color=colour, linestyle=line, linewidth=1.8, label=f"alarm below, {sold:,} sold")
-    axes.set_ylim(0, 100)
+    axes.axvline(1, color="0.5", linewidth=1)
+    axes.set(ylim=(0, 100), xscale="log")
+    ticks = [factor for factor in FACTOR_TICKS if min(factors) <= factor <= max(factors)]
+    axes.set_xticks(ticks, [f"{factor:g}" for factor in ticks])
+    axes.set_xticks([], minor=True)
     legend_below(axes)
     return finished(axes)
 
