@@ -24,20 +24,22 @@ from pricelab.ways import WAYS, Trial, attempt
 HELD_OUT = 100  # items of each split that a trial prices
 RATE_ITEMS = 200
 RATES = {
-    "lora": (3e-4, 1e-3, 3e-3), "full": (3e-5, 1e-4, 3e-4), "scratch": (1e-4, 3e-4, 1e-3), "small": (1e-3, 3e-3),
+    "lora": (3e-4, 1e-3, 3e-3, 1e-2), "full": (3e-5, 1e-4, 3e-4, 1e-3), "scratch": (1e-4, 3e-4, 1e-3, 3e-3),
+    "small": (1e-3, 3e-3, 1e-2, 3e-2),
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 # (ways, items, seeds) in the order of what the comparison needs most; QLoRA takes LoRA's learning rate
+ALL = ("lora", "qlora", "full", "scratch", "small")
 GRID = (
-    (("lora", "qlora", "full", "scratch", "small"), 600, SEEDS[:1]),
-    (("lora", "full"), 2000, SEEDS[:1]),
-    (("lora", "qlora", "full", "scratch", "small"), 200, SEEDS),
-    (("lora", "qlora", "full", "scratch", "small"), 600, SEEDS[1:]),
-    (("lora", "full", "small", "scratch"), 50, SEEDS),
-    (("small",), 2000, SEEDS),
-    (("lora",), 2000, SEEDS[1:]),
+    (ALL, 600, SEEDS[:1]),
+    (("lora", "full", "small"), 2000, SEEDS[:1]),
+    (ALL, 200, SEEDS[:1]),
+    (ALL, 600, SEEDS[1:]),
     (("scratch", "qlora"), 2000, SEEDS[:1]),
-    (("full",), 2000, SEEDS[1:]),
+    (ALL, 200, SEEDS[1:]),
+    (("lora", "small"), 2000, SEEDS[1:]),
+    (ALL, 50, SEEDS),
+    (("full", "scratch", "qlora"), 2000, SEEDS[1:]),
 )  # fmt: skip
 
 
