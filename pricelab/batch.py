@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pricelab.files import write_text_atomic
+from pricelab.files import replacing, write_text_atomic
 
 if TYPE_CHECKING:
     from pricelab.pricer import Pricer
 
 ADDED_COLUMNS = ("estimate", "low", "high", "warning")
-FILE_ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv", ".txt", ".xlsx")
+FILE_ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".tab", ".tsv", ".txt", ".xlsx")
 
 
 def predict_file(
@@ -30,11 +30,13 @@ def predict_file(
 ) -> int:
     """Write ``source`` to ``out``, rows and columns in order, with `ADDED_COLUMNS`; returns how many rows.
 
-    CSV stays CSV and JSON lines stay JSON lines. A row without a description keeps its place with a blank
-    estimate and a warning. Raises `ValueError` for another format, for columns that are already there, and
-    for an existing ``out`` unless ``overwrite``; ``out`` appears whole or not at all.
+    CSV stays CSV, with its separator, and so do TSV, JSON lines and Parquet. A row without a description keeps its
+    place with a blank estimate and a warning. Estimates are US dollars with a decimal point. Raises `ValueError` for
+    another format, for columns that are already there, and for an existing ``out`` unless ``overwrite``; ``out``
+    appears whole or not at all.
     """
     from pricelab.catalog import find_columns, listing_text, read_table
+    from pricelab.tables import file_kind
 
     check_output(source, out, overwrite)
     table = read_table(source)
@@ -44,7 +46,10 @@ def predict_file(
     titles, descriptions = (_cells(table, name) for name in (found.title, found.description))
     texts = [listing_text(*pair) for pair in zip(titles, descriptions, strict=True)]
     answers = [_answer(estimate) for estimate in pricer.estimate(texts, progress=progress)]
-    write_text_atomic(out, _with_answers(source, table, answers))
+    if file_kind(source) == "Parquet":
+        _write_parquet(source, out, answers)
+    else:
+        write_text_atomic(out, _with_answers(source, table, answers))
     return len(texts)
 
 
@@ -66,16 +71,12 @@ def as_file(what: str) -> Path | None:
 
 def check_output(source: Path, out: Path, overwrite: bool) -> None:
     """Raise `ValueError` when ``out`` may not be written from ``source``."""
-    if _is_json(source) != _is_json(out):
+    from pricelab.tables import file_kind
+
+    if file_kind(source) != file_kind(out):
         raise ValueError(f"{source.name} and {out.name} differ in format; end --out's name in {source.suffix}")
     if out.exists() and not overwrite:
         raise ValueError(f"{out} exists; choose another name, or add --overwrite")
-
-
-def _is_json(path: Path) -> bool:
-    from pricelab.tables import JSON_LINES_SUFFIXES
-
-    return path.suffix.lower() in JSON_LINES_SUFFIXES
 
 
 def _cells(table: Any, column: str | None) -> list[str]:
@@ -92,15 +93,33 @@ def _dollars(price: float) -> float | None:
 
 
 def _with_answers(source: Path, table: Any, answers: Sequence[dict[str, Any]]) -> str:
+    from pricelab.tables import file_kind, separator
+
     text = source.read_bytes().decode("utf-8-sig")
-    if _is_json(source):
+    if file_kind(source) == "JSON lines":
         lines = text.split("\n")
         numbered = zip(table.index, answers, strict=True)
         return "".join(_extended(lines[number - 1], answer) + "\n" for number, answer in numbered)
-    added = {name: [answer[name] for answer in answers] for name in ADDED_COLUMNS}
     # csv quotes a lone carriage return only from Python 3.13 on
     quoting = csv.QUOTE_ALL if "\r" in text.replace("\r\n", "\n") else csv.QUOTE_MINIMAL
-    return table.assign(**added).to_csv(index=False, lineterminator="\n", quoting=quoting)
+    form: dict[str, Any] = {"sep": separator(source, text), "lineterminator": "\n", "quoting": quoting}
+    return table.assign(**_by_column(answers)).to_csv(index=False, **form)
+
+
+def _by_column(answers: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [answer[name] for answer in answers] for name in ADDED_COLUMNS}
+
+
+def _write_parquet(source: Path, out: Path, answers: Sequence[dict[str, Any]]) -> None:
+    """The columns as they are, types included, and the answers behind them."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pa.parquet.ParquetFile(source).read()
+    for name, values in _by_column(answers).items():
+        table = table.append_column(name, pa.array(values, pa.string() if name == "warning" else pa.float64()))
+    with replacing(out) as new:
+        pa.parquet.write_table(table, new)
 
 
 def _extended(line: str, answer: dict[str, Any]) -> str:

@@ -31,6 +31,11 @@ ColumnNames = Annotated[
     typer.Option("--column", metavar="ROLE=NAME", help="Name a column: --column description=body. Repeatable."),
 ]
 
+Currency = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Keep the prices in this currency, of a file that mixes several.")
+]
+Decimal = Annotated[str | None, typer.Option(metavar=".|,", help="What stands before the decimals of prices.")]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on ``arguments`` (default: the process's own) and leave with its exit code."""
@@ -146,7 +151,13 @@ def pretrain(out: OutFolder, seed: Seed = 0) -> None:
 
 @app.command()
 def finetune(
-    catalog: Annotated[str, typer.Argument(help="A CSV or JSON-lines file with prices, or `workshop`.")],
+    catalog: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|workshop|amazon-2023:CATEGORY",
+            help="A CSV, TSV, JSON-lines or Parquet file with prices, or a catalog by its name.",
+        ),
+    ],
     out: OutFolder,
     base: Annotated[
         str | None,
@@ -156,6 +167,8 @@ def finetune(
     seed: Seed = 0,
     minutes: Annotated[float | None, typer.Option(help="Train so long at most. Default: a few passes.")] = None,
     column: ColumnNames = None,
+    currency: Currency = None,
+    decimal: Decimal = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -164,12 +177,14 @@ def finetune(
     Example: pricelab finetune shop.csv --out runs/shop
 
     Example: pricelab finetune workshop --out runs/tiny --base tiny
+
+    Example: pricelab finetune amazon-2023:Appliances --out runs/appliances
     """
     from pricelab import Pricer, load_catalog
     from pricelab import finetune as tune
     from pricelab.comparison import compare
 
-    loaded = load_catalog(catalog, columns=_columns(column), seed=seed)
+    loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     print(loaded.report, file=sys.stderr)
     result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, minutes=minutes)
     if result.stopped:
@@ -186,7 +201,9 @@ def finetune(
 @app.command()
 def predict(
     folder: Run,
-    what: Annotated[str, typer.Argument(metavar="DESCRIPTION|FILE", help="A text, or a CSV or JSON-lines file.")],
+    what: Annotated[
+        str, typer.Argument(metavar="DESCRIPTION|FILE", help="A text, or a CSV, TSV, JSON-lines or Parquet file.")
+    ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where a file's answers go.")] = None,
     column: ColumnNames = None,
     overwrite: Overwrite = False,
@@ -233,8 +250,10 @@ def _dollars(price: float) -> str:
 @app.command()
 def evaluate(
     folder: Run,
-    file: Annotated[Path, typer.Argument(help="A CSV or JSON-lines file with prices.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON-lines or Parquet file with prices.")],
     column: ColumnNames = None,
+    currency: Currency = None,
+    decimal: Decimal = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure the error on every usable row of a file, beside a constant and the stored ridge.
@@ -244,7 +263,8 @@ def evaluate(
     from pricelab import Pricer
     from pricelab.comparison import compare_file
 
-    comparison, rows = compare_file(Pricer.load(folder), file, columns=_columns(column), progress=True)
+    reading: dict[str, Any] = {"columns": _columns(column), "currency": currency, "decimal": decimal}
+    comparison, rows = compare_file(Pricer.load(folder), file, **reading, progress=True)
     print(rows, file=sys.stderr)
     print(_json(comparison.to_dict()) if as_json else comparison)
 

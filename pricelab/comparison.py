@@ -56,30 +56,35 @@ def compare(pricer: Pricer, items: Sequence[Item], *, progress: bool = False, se
 
 
 def compare_file(
-    pricer: Pricer, path: str | Path, *, columns: Mapping[str, str | None] | None = None, progress: bool = False
-) -> tuple[Comparison, str]:
+    pricer: Pricer, path: str | Path, *, columns: Mapping[str, str | None] | None = None, progress: bool = False,
+    currency: str | None = None, decimal: str | None = None,
+) -> tuple[Comparison, str]:  # fmt: skip
     """Compare on the usable rows of a file; also returns, in words, which rows those are.
 
-    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows.
+    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. How the
+    file is read is said as to `load_catalog`.
 
     Raises:
-        ValueError: the file can't be read, or has no usable row.
+        ValueError: the file can't be read, has no usable row, or holds prices in another currency than US dollars.
     """
-    items, report = load_items(path, columns=columns)
+    reading: dict[str, Any] = {"columns": columns, "currency": currency, "decimal": decimal}
+    items, report = load_items(path, **reading)
+    if report.currency != "USD":
+        raise ValueError(f"{path} is in {report.currency}, but the predictor answers in US dollars; convert the prices")
     if not items:
         raise ValueError(f"{path} has no usable row:\n{report}")
     words = str(report)
-    if unseen := _unseen_part(pricer, path, columns):
+    if unseen := _unseen_part(pricer, path, reading):
         items = unseen
         words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
     return compare(pricer, items, progress=progress), words
 
 
-def _unseen_part(pricer: Pricer, path: str | Path, columns: Mapping[str, str | None] | None) -> tuple[Item, ...]:
+def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -> tuple[Item, ...]:
     if pricer.manifest is None:
         return ()
     try:
-        catalog = load_catalog(path, columns=columns, seed=pricer.manifest.seed)
+        catalog = load_catalog(path, seed=pricer.manifest.seed, **reading)
     except ValueError:  # too few rows to have been learned from
         return ()
     return catalog["test"] if catalog.fingerprint == pricer.manifest.data["fingerprint"] else ()

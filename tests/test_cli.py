@@ -194,6 +194,31 @@ def test_predict_keeps_json_lines_to_the_digit(command, pricer, tmp_path):
     assert json.loads(second)["list"] == [1, {"a": None}] and json.loads(second)["estimate"] is None
 
 
+@pytest.mark.parametrize(("name", "mark"), [("in.tsv", "\t"), ("in.csv", ";")])
+def test_predict_keeps_the_separator(command, pricer, tmp_path, name, mark):
+    source, out = tmp_path / name, tmp_path / name.replace("in", "out")
+    source.write_text(f'sku{mark}description{mark}preis\n007{mark}"a{mark} ""b"""{mark}1,50\n', encoding="utf-8")
+    assert command("predict", "run", source, "--out", out)[0] == 0
+    with open(out, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter=mark))
+    assert rows[0] == ["sku", "description", "preis", "estimate", "low", "high", "warning"]
+    assert rows[1][:3] == ["007", f'a{mark} "b"', "1,50"] and float(rows[1][3]) > 0 and rows[1][6] == ""
+
+
+def test_predict_keeps_the_types_of_parquet(command, pricer, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    table = pa.table({"id": [7, 8], "description": ["abc", None], "tags": [["a"], None]})
+    pa.parquet.write_table(table, source)
+    assert command("predict", "run", source, "--out", out)[0] == 0
+    found = pa.parquet.read_table(out)
+    assert found.select(["id", "description", "tags"]).equals(table)
+    assert found["estimate"].to_pylist() == [3.0, None] and "nothing to price" in found["warning"].to_pylist()[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
+
+
 def test_predict_overwrites_only_when_told(command, pricer, tmp_path):
     source, out = shop(tmp_path / "in.csv", 3), tmp_path / "out.csv"
     out.write_text("mine")
@@ -211,7 +236,8 @@ def test_predict_refuses_its_own_column_names(command, pricer, tmp_path):
 
 def test_predict_refuses_a_change_of_format_and_a_lonely_out(command, pricer, tmp_path):
     source = shop(tmp_path / "in.csv", 3)
-    assert "differ in format" in command("predict", "run", source, "--out", tmp_path / "out.jsonl")[2]
+    for name in ("out.jsonl", "out.tsv", "out.parquet"):
+        assert "differ in format" in command("predict", "run", source, "--out", tmp_path / name)[2]
     assert "--out" in command("predict", "run", source)[2]
     assert "--out" in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
 
@@ -249,6 +275,18 @@ def test_evaluate_sets_the_model_beside_the_constant_and_the_ridge(command, pric
     assert "never seen" not in error
 
 
+def test_evaluate_refuses_another_currency_and_reads_what_it_is_told(command, pricer, tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_text("text;price\n" + "".join(f"thing {n};1.{n} €\n" for n in range(100, 130)), encoding="utf-8")
+    code, _, error = command("evaluate", "run", path)
+    assert code == 2 and "--decimal ." in error
+    code, _, error = command("evaluate", "run", path, "--decimal", ".")
+    assert code == 2 and "is in EUR, but the predictor answers in US dollars" in error
+    path.write_text(path.read_text(encoding="utf-8") + "last;$12.50\n", encoding="utf-8")
+    code, out, error = command("evaluate", "run", path, "--decimal", ".", "--currency", "USD")
+    assert code == 0 and "30 × price in EUR, not USD" in error and "31 rows read, 1 kept" in error
+
+
 def test_evaluate_as_json_scores_every_usable_row(command, pricer, tmp_path):
     path = shop(tmp_path / "shop.jsonl", 41)
     with open(path, "a", encoding="utf-8") as file:
@@ -283,6 +321,7 @@ def trainer(monkeypatch):
     class Run:
         folder: Path
         manifest: Facts
+        stopped: str = ""
 
     def fake(catalog, out, **options):
         asked.update(options, catalog=catalog, out=out)
@@ -302,6 +341,7 @@ def test_finetune_passes_everything_on_and_reports(command, trainer, pricer, tmp
     assert "41 rows read, 40 kept" in error and "call us" in error
     assert sum(map(len, trainer.pop("catalog").splits.values())) == 40
     expected = {"out": tmp_path / "run", "base": "tiny", "method": "lora", "seed": 3, "overwrite": True}
+    expected["minutes"] = None
     assert trainer == expected
 
 
@@ -310,6 +350,14 @@ def test_finetune_as_json_prints_the_manifest_and_the_test_scores(command, train
     found = json.loads(out)
     assert found["manifest"]["seed"] == 0 and found["test"]["scores"]
     assert trainer["method"] == "qlora" and trainer["base"] is None
+
+
+def test_finetune_reads_tsv_with_a_decimal_mark_and_a_currency(command, trainer, pricer, tmp_path):
+    path = tmp_path / "shop.tsv"
+    path.write_text("text\tprice\n" + "".join(f"thing {n}\t$1.{n}\n" for n in range(100, 140)) + "odd\t3 €\n")
+    code, _, error = command("finetune", path, "--out", tmp_path / "run", "--decimal", ".", "--currency", "USD")
+    assert code == 0 and "1 × price in EUR, not USD" in error
+    assert trainer["catalog"]["test"][0].price < 2
 
 
 @pytest.mark.parametrize("extra", [("--method", "magic"), ("--column", "nothing"), ("--column", "colour=red")])
