@@ -47,13 +47,13 @@ class Recipe:
     max_text_tokens: int = 128  # longer texts are cut there
     save_every: int = 25  # steps between checkpoints
     evaluate_every: int = 10  # steps between evaluations, when there are validation items
-    patience: int = 3  # evaluations in a row without a gain, after which training stops
+    patience: int | None = 3  # evaluations in a row without a gain, after which training stops; None: only watch
     mixed: float = 0.2  # share of general texts among all examples, when there are any
 
     def __post_init__(self) -> None:
         shares = ("warmup", "mixed")
         for name, value in vars(self).items():
-            if name not in (*shares, "targets") and not value > 0:
+            if name not in (*shares, "targets") and not (value is None and name == "patience") and not value > 0:
                 raise ValueError(f"{name} must be more than 0, got {value!r}")
         for name in shares:
             if not 0 <= getattr(self, name) < 1:
@@ -92,7 +92,8 @@ def add_adapters(model: Any, recipe: Recipe) -> Any:
     config = LoraConfig(
         r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(recipe.targets), task_type="CAUSAL_LM"
     )
-    return get_peft_model(model, config)
+    with quiet():
+        return get_peft_model(model, config)
 
 
 def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
@@ -134,7 +135,8 @@ def train(
         seed: of the order of the items.
         progress: show a progress bar and the loss.
         minutes: train so long at most; the learning rate then reaches 0 by that time.
-        validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
+        validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept
+            (unless the recipe's patience is None).
         mix: general texts to learn beside the items, against forgetting.
 
     Raises:
@@ -159,7 +161,7 @@ def train(
         losses=[entry["loss"] for entry in log if "loss" in entry],
         seconds=time.perf_counter() - start,
         validation=validation_losses(log),
-        best_step=trainer.state.best_global_step if validation else None,
+        best_step=trainer.state.best_global_step if trainer.args.load_best_model_at_end else None,
         stopped=_why(trainer.state, budget, early),
     )
 
@@ -226,13 +228,14 @@ def _trainer(
             return self.lr_scheduler
 
     validated = bool(examples["validation"])
+    stops = validated and recipe.patience is not None
     every = recipe.evaluate_every if validated else recipe.save_every
     arguments = TrainingArguments(
         output_dir=str(folder), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        save_strategy="steps" if keep or validated else "no", save_steps=every, save_only_model=not keep,
+        save_strategy="steps" if keep or stops else "no", save_steps=every, save_only_model=not keep,
         save_total_limit=2, eval_strategy="steps" if validated else "no", eval_steps=every,
-        load_best_model_at_end=validated, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
+        load_best_model_at_end=stops, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
         logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
         remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,
         dataloader_pin_memory=False, label_names=["labels"],
