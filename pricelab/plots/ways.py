@@ -85,7 +85,7 @@ def error_against_cost(
         reference: name → error in US dollars of what needs next to no compute; grey lines.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, f"Error on {split} against compute", "FLOPs of training", "mean absolute error, US dollars")
+    axes = new_axes(ax, f"Error on {split} against compute", "", "mean absolute error, US dollars")
     sizes = sorted({trial.items for trial in trials.trials})
     for key, (colour, marker, _) in FORMS.items():
         for number, trial in enumerate(trials.of(key)):
@@ -101,8 +101,7 @@ def error_against_cost(
     axes.xaxis.set_ticks(powers, [human_flops(power).removesuffix(" FLOPs") for power in powers])
     axes.xaxis.set_ticks([], minor=True)
     told = ", ".join(f"{size:,}" for size in sizes)
-    axes.annotate(f"marks grow with the training items: {told}", (0.01, 1.0), xycoords="axes fraction",
-                  va="top", fontsize=FONT_POINTS - 2)  # fmt: skip
+    axes.set_xlabel(f"FLOPs of training (marks grow with the items: {told})", fontsize=FONT_POINTS)
     _unique_legend(axes)
     return finished(axes)
 
