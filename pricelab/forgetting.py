@@ -6,7 +6,7 @@ left to ``benchmarks.forgetting``, drawing to `plots.risks`. Introduced in noteb
 Notation: B passages or items; nats a token; prices in US dollars.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,24 @@ import numpy as np
 
 from pricelab.bootstrap import Interval, mean_interval
 from pricelab.catalog import Item
+from pricelab.evaluation import Difference, paired_difference
 from pricelab.files import data_dir, read_json
 from pricelab.general import held_out, passage_losses
 from pricelab.profiles import detect
 from pricelab.training import Recipe, load_trainable, train
+
+NAMES = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
+_MIXED = (("full", 3e-4), ("lora", 3e-3), ("lora", 1e-3))
+_PAIRS = (
+    ("at 1e-3, full fine-tuning forgets more than LoRA", ("full", 1e-3, False), ("lora", 1e-3, False)),
+    ("each at its usual rate, LoRA (1e-3) forgets more than full (1e-4)", ("lora", 1e-3, False), ("full", 1e-4, False)),
+    ("LoRA at 1e-2 forgets more than at 1e-3", ("lora", 1e-2, False), ("lora", 1e-3, False)),
+    ("at 1e-3, QLoRA forgets more than LoRA", ("qlora", 1e-3, False), ("lora", 1e-3, False)),
+    *(
+        (f"{NAMES[method]} at {rate:g}: mixing keeps more general English", (method, rate, False), (method, rate, True))
+        for method, rate in _MIXED
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -108,3 +122,26 @@ def recorded(path: Path | None = None) -> tuple[Trial, ...]:
 def results_path() -> Path:
     """Where the recorded trials ship."""
     return data_dir() / "results" / "forgetting.json"
+
+
+def comparisons(trials: Sequence[Trial], prices: Sequence[float]) -> Iterator[tuple[str, Difference, str]]:
+    """(statement, difference that supports it when positive, unit) for each pair of trials that are there.
+
+    ``prices`` are those of the items that the trials priced, US dollars. Both are paired: passages with themselves, and
+    items with themselves.
+    """
+    found = {(one.method, one.learning_rate, one.mixed > 0): one for one in reversed(trials)}
+    for statement, more, less in _PAIRS:
+        if more in found and less in found:
+            lost = mean_interval(np.array(found[more].after) - np.array(found[less].after) - _bases(found, more, less))
+            yield statement, Difference(lost.value, lost.low, lost.high, len(found[more].after)), "nats a token"
+    for method, rate in _MIXED:
+        alone, mixed = found.get((method, rate, False)), found.get((method, rate, True))
+        if alone and mixed:
+            cost = paired_difference(prices, alone.estimates, mixed.estimates)
+            yield f"{NAMES[method]} at {rate:g}: mixing makes the prices worse", cost, "dollars an item"
+
+
+def _bases(found: dict[Any, Trial], more: Any, less: Any) -> np.ndarray:
+    """How far the two bases were apart before: nothing, unless one of them is in 4 bits."""
+    return np.array(found[more].before) - np.array(found[less].before)

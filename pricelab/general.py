@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.backbone import autocast, head_logits, hidden_states
+from pricelab.backbone import autocast, causal_lm, head_logits, hidden_states
+from pricelab.bases import quiet
 from pricelab.files import data_dir
 from pricelab.profiles import pick_precision
 
@@ -78,3 +79,16 @@ def perplexity(model: Any, tokenizer: Any, texts: Sequence[str], device: str | N
     """exp(mean loss per token) over all ``texts``: among how many equally likely next tokens the model hesitates."""
     nats, tokens = passage_losses(model, tokenizer, texts, device)
     return math.exp(nats.sum() / tokens.sum())
+
+
+def go_on(model: Any, tokenizer: Any, text: str, max_new_tokens: int = 40) -> str:
+    """How ``model`` continues a text when left free (greedy): the new words only, on one line."""
+    import torch
+
+    ids = torch.tensor([tokenizer.encode(text, add_special_tokens=True)], device=model.device)
+    dtype, _ = pick_precision(str(model.device.type))
+    with torch.inference_mode(), autocast(str(model.device.type), dtype), quiet():
+        output = causal_lm(model).generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens, do_sample=False
+        )
+    return " ".join(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).split())

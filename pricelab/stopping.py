@@ -60,9 +60,9 @@ class TimeBudget(TrainerCallback):
 
 
 class EarlyStop(TrainerCallback):
-    """Stops when ``patience`` evaluations in a row brought no lower loss on the validation items."""
+    """Stops when ``patience`` evaluations in a row brought no lower loss on the validation items; None only watches."""
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int | None) -> None:
         self.patience = patience
         self.stopped = False  # whether it was this that ended the run
 
@@ -73,6 +73,8 @@ class EarlyStop(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Count the evaluations since the best one."""
+        if self.patience is None:
+            return
         losses = list(validation_losses(state.log_history).values())
         if len(losses) - 1 - losses.index(min(losses)) >= self.patience and state.global_step < state.max_steps:
             self.stopped = control.should_training_stop = True

@@ -163,6 +163,16 @@ def test_the_model_is_left_with_the_best_weights_not_the_last(overfitted, toy_ba
     assert now < list(trained.validation.values())[-1]
 
 
+def test_without_patience_it_only_watches_and_keeps_the_last_weights(overfitted, toy_base, toy_catalog):
+    stopped, model = overfitted
+    recipe = dataclasses.replace(WATCHED, patience=None)
+    watched, last = run(toy_base, toy_catalog["train"][:16], None, recipe, validation=toy_catalog["validation"][:24])
+    assert len(watched.losses) == 60 and (watched.stopped, watched.best_step) == ("", None)
+    assert {step: watched.validation[step] for step in stopped.validation} == stopped.validation
+    _, blind = run(toy_base, toy_catalog["train"][:16], None, recipe)
+    assert all(torch.equal(adapters(blind)[name], weight) for name, weight in adapters(last).items())
+
+
 def test_without_checkpoints_a_watched_run_ends_the_same_and_leaves_nothing(overfitted, toy_base, toy_catalog):
     with_them, model = overfitted
     without, other = run(

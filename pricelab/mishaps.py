@@ -1,0 +1,102 @@
+"""Four more ways to go wrong, each tried in seconds: a kind of product never seen, prices beyond the training range, a
+learning rate that explodes, another prompt in use than in training.
+
+What each means is told in notebook 09, which shows the table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from pricelab.catalog import Catalog, Item
+from pricelab.evaluation import evaluate, paired_difference
+from pricelab.show import html_table, text_table
+
+CHEAP_USD, DEAR_USD = 100, 200  # learn below the one, price above the other
+FAST = 1e8  # a learning rate that no training survives
+OTHER_SUFFIX = "\n\nCost in USD: "
+ITEMS = 40  # that each mishap prices
+_HEADERS = ("what goes wrong", "error without it", "error with it", "n", "note")
+
+
+@dataclass(frozen=True, repr=False)
+class Mishaps:
+    """What came of each mishap; shows itself as a table, with the error message that stopped one of them."""
+
+    rows: tuple[tuple[str, ...], ...]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{text_table(_HEADERS, self.rows)}\nA learning rate of {FAST:g} ends with: {self.message}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        told = f"<div>A learning rate of {FAST:g} ends with: {escape(self.message)}</div>"
+        return html_table(_HEADERS, self.rows) + told
+
+
+def try_all(pricer: Any, catalog: Catalog) -> Mishaps:
+    """Try the four: with ``pricer`` (fine-tuned), with a ridge and with the `tiny` base, on items of ``catalog``."""
+    known, unseen = catalog["test"][:ITEMS], catalog["test-unseen"][:ITEMS]
+    right = _estimates(pricer, known)
+    rows = (
+        ("a kind of product never seen", _error(known, right), _error(unseen, _estimates(pricer, unseen)),
+         f"{len(known)} + {len(unseen)}", "error on known and on unseen families"),
+        beyond_range(catalog),
+        ("another prompt than in training", _error(known, right), *_wrong_prompt(pricer, known, right)),
+    )  # fmt: skip
+    return Mishaps(rows, explode(catalog["train"][:16]))
+
+
+def _wrong_prompt(pricer: Any, items: Sequence[Item], right: np.ndarray) -> tuple[str, str, str]:
+    wrong = priced_with(pricer, items, OTHER_SUFFIX)
+    cost = paired_difference([item.price for item in items], right, wrong)
+    return _error(items, wrong), str(len(items)), f"the right prompt saves {cost.value:+.2f} dollars an item"
+
+
+def beyond_range(catalog: Catalog) -> tuple[str, ...]:
+    """A ridge that learned cheap items only, asked about dear ones: beside one that learned all prices."""
+    from pricelab.baselines import TfidfRidge
+
+    cheap = [item for item in catalog["train"] if item.price < CHEAP_USD]
+    dear = [item for item in catalog["test"] if item.price > DEAR_USD][:ITEMS]
+    whole, narrow = (TfidfRidge().fit(items).predict(dear) for items in (catalog["train"], cheap))
+    highest = f"a ridge taught below ${CHEAP_USD} says ${narrow.max():,.0f} at most above ${DEAR_USD}"
+    return "prices beyond the training range", _error(dear, whole), _error(dear, narrow), str(len(dear)), highest
+
+
+def priced_with(pricer: Any, items: Sequence[Item], suffix: str) -> np.ndarray:
+    """Estimates (B,) in US dollars when the question is asked in other words than in training."""
+    from pricelab import prompt
+
+    kept = prompt.SUFFIX
+    try:
+        prompt.SUFFIX = suffix  # what a second copy of the prompt, kept somewhere else, amounts to
+        return _estimates(pricer, items)
+    finally:
+        prompt.SUFFIX = kept
+
+
+def explode(items: Sequence[Item], rate: float = FAST) -> str:
+    """The error that ends a training whose learning rate is far too high; on the `tiny` base."""
+    from pricelab.training import Recipe, load_trainable, train
+
+    recipe = replace(Recipe(), epochs=3, learning_rate=rate)
+    base, model = load_trainable("tiny", "full", recipe, seed=0)
+    try:
+        losses = train(model, base, items, recipe, None, seed=0, progress=False).losses
+    except FloatingPointError as error:
+        return str(error)
+    return f"no error, but a loss of {losses[-1]:.3g} where it began at {losses[0]:.3g}"
+
+
+def _estimates(pricer: Any, items: Sequence[Item]) -> np.ndarray:
+    return np.array([answer.estimate for answer in pricer.estimate([item.text for item in items])])
+
+
+def _error(items: Sequence[Item], estimates: np.ndarray) -> str:
+    return f"{evaluate([item.price for item in items], estimates).mae}"
