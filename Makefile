@@ -35,8 +35,11 @@ test-all: lint ## the same with the slow tests
 notebooks: $(READY) ## execute the workbook in place from the laptop profile, and normalise it
 	$(BIN)/pricelab run --in-place --profile laptop
 
-experiments: $(READY) ## repeat the recorded experiments (about half an hour), results to data/results/
+experiments: $(READY) ## repeat or complete the recorded experiments (hours on two cores), results to data/results/
 	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.interval_coverage
+	$(BIN)/python -m benchmarks.ways
+	$(BIN)/python -m benchmarks.forgetting
 
 bench: $(READY) ## run the benchmarks
 	$(BIN)/python -m pytest -m benchmark benchmarks
