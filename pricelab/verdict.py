@@ -18,6 +18,7 @@ from pricelab.power import detectable, items_needed
 from pricelab.pricer import PriceEstimate, Pricer
 from pricelab.show import html_table, text_table
 
+FEW = 100  # test items: below, the bootstrap's interval of a mean with heavy tails is clearly too narrow
 MATTERS = 0.1  # a difference of this share of the baseline's error is worth a change, unless said otherwise
 
 
@@ -48,7 +49,11 @@ class Verdict:
 
     @property
     def advice(self) -> str:
-        """One sentence or two, derived from the interval."""
+        """Two or three sentences, derived from the interval."""
+        few = f" With only {self.saved.n:,} test items the interval itself is too narrow: take it with caution."
+        return self._decided() + few * (self.saved.n < FEW)
+
+    def _decided(self) -> str:
         saved, keep = self.saved, f"eep the {self.baseline}"
         gained = f"{saved}, 95 % interval in brackets"
         matter = f"the {dollars(self.matters)} that would matter"

@@ -81,6 +81,13 @@ def test_other_baselines_stand_in_the_table_and_decide_nothing():
     assert found.baseline == "ridge" and "constant" in found._repr_html_()
 
 
+def test_few_items_are_named_as_such(monkeypatch):
+    found = verdict(NOISE, 20 + NOISE)
+    assert "only 60 test items" in found.advice
+    monkeypatch.setattr("pricelab.verdict.FEW", 60)
+    assert "only" not in found.advice
+
+
 def test_equal_answers_are_the_same():
     found = verdict(5 + 0 * NOISE, 5 + 0 * NOISE)
     assert found.decision == "same" and found.items_needed == 60

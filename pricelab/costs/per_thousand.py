@@ -77,7 +77,7 @@ def rented(shape: Shape, tokens: float, hardware: Hardware, utilisation: float =
         raise ValueError(f"{tokens} tokens at {utilisation} of the peak; give more than 0 and a share from 0 to 1")
     flops = 2 * shape.multiplied * tokens * 1000
     seconds = flops / (hardware.flops_per_second(hardware.best_dtype) * utilisation)
-    how = f"arithmetic: 2·N·tokens at {utilisation:.0%} of the peak (assumed); {hardware.price_source}"
+    how = f"lower limit: 2·N·tokens at {utilisation:.0%} of the peak (assumed); {hardware.price_source}"
     usd = seconds / 3600 * hardware.usd_per_hour
     return Line(f"{shape.name} on a rented {hardware.name}", seconds, hardware.watts * seconds / 3600, usd, how)
 
