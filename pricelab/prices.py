@@ -8,7 +8,7 @@ row to ``catalog``. A *mark* is the character before the decimals, ``.`` or ``,`
 import math
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from pricelab.currencies import NO_CENTS, check_code, meanings, signs_pattern, usual
@@ -22,6 +22,8 @@ _POINT_AMOUNT = re.compile(
     r"([0-9]{1,15}|[1-9][0-9]{0,2}(?:([,' ])[0-9]{3})(?:\2[0-9]{3}){0,3}|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})"
     r"(\.(?:[0-9]{1,3}|[0-9]{5,18}))?"
 )
+_PARTS = re.compile(r"(?P<before>[^0-9]*)(?P<amount>[0-9](?:[0-9.,' ]*[0-9])?)(?P<after>[^0-9]*)")
+_NO_CENTS_DASH = re.compile(r"^[.,:]\s?[-–—]+")  # "49,- €", "49.–"
 _SWAP = str.maketrans(".,", ",.")
 _PLAIN = str.maketrans({"’": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": " "})
 
@@ -112,14 +114,12 @@ def read_price(text: str) -> WrittenPrice | None:
     if isinstance(text, Number):
         amount = float(text)
         return WrittenPrice(text, amount, amount, ()) if 0 <= amount < math.inf else None
-    match = _price_pattern().fullmatch(text.translate(_PLAIN).strip()) if len(text) <= MAX_LENGTH else None
-    if match is None:
+    match = _PARTS.fullmatch(text.translate(_PLAIN).strip()) if len(text) <= MAX_LENGTH else None
+    signs = match and _signs(match["before"], match["after"])
+    if not match or signs is None:
         return None
     point, comma = _amount(match["amount"]), _amount(match["amount"].translate(_SWAP))
-    signs = tuple(sign for side in ("before", "after") for sign in _signs(match[side]))
-    if (point is None and comma is None) or not _compatible(signs):
-        return None
-    return WrittenPrice(text, point, comma, signs)
+    return None if point is None and comma is None else WrittenPrice(text, point, comma, signs)
 
 
 def check_decimal(decimal: str | None) -> None:
@@ -128,20 +128,17 @@ def check_decimal(decimal: str | None) -> None:
         raise ValueError(f'decimal={decimal!r} is no decimal mark; give "." (as in 12.50) or "," (as in 12,50)')
 
 
-@cache
-def _price_pattern() -> re.Pattern[str]:
-    signs = rf"(?:(?:{signs_pattern()})\s*){{0,2}}"
-    # "49,-" and "49.–" stand for no cents
-    amount = r"(?P<amount>[0-9](?:[0-9.,' ]*[0-9])?)(?:[.,:]\s?[-–—]+)?"
-    return re.compile(rf"(?P<before>{signs}){amount}\s*(?P<after>{signs})", re.IGNORECASE)
-
-
-def _signs(text: str) -> list[str]:
-    return re.findall(signs_pattern(), text, re.IGNORECASE)
-
-
-def _compatible(signs: tuple[str, ...]) -> bool:
-    return len(signs) < 2 or bool(set.intersection(*(set(meanings(sign)) for sign in signs)))
+@lru_cache(maxsize=1024)
+def _signs(before: str, after: str) -> tuple[str, ...] | None:
+    """The signs around an amount, None where there is more than signs, or no currency that all may stand for."""
+    after = _NO_CENTS_DASH.sub("", after)
+    if not all(
+        re.fullmatch(rf"\s*(?:(?:{signs_pattern()})\s*){{0,2}}", side, re.IGNORECASE) for side in (before, after)
+    ):
+        return None
+    signs = tuple(re.findall(signs_pattern(), f"{before} {after}", re.IGNORECASE))
+    agree = len(signs) < 2 or set.intersection(*(set(meanings(sign)) for sign in signs))
+    return signs if agree else None
 
 
 def _amount(text: str) -> float | None:
