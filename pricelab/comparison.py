@@ -96,15 +96,37 @@ def compare_estimates(
     """The same for B estimates that are there already."""
     prices = np.array([item.price for item in items])
     points = np.array([e.estimate for e in estimates])
-    score = evaluate(
-        prices, points, [e.low for e in estimates], [e.high for e in estimates], name=pricer.name, seed=seed
-    )
+    score = score_estimates(items, estimates, name=pricer.name, seed=seed)
     texts = [item.text for item in items]
     baselines = {model.name: model.predict(texts) for model in (pricer.ridge, pricer.constant) if model is not None}
     return Comparison(
         scores=(score, *(evaluate(prices, guess, name=name, seed=seed) for name, guess in baselines.items())),
         saved={name: paired_difference(prices, points, guess, seed=seed) for name, guess in baselines.items()},
         floor_usd=best_possible_error(items),
+    )
+
+
+def score_estimates(
+    items: Sequence[Item],
+    estimates: Sequence[PriceEstimate],
+    *,
+    groups: Sequence[str] | None = None,
+    name: str = "model",
+    seed: int = 0,
+) -> Score:
+    """The score of B estimates, with the coverage of their intervals and the CRPS of their distributions.
+
+    ``groups`` as for ``evaluate``: where the question is about items of other groups.
+    """
+    return evaluate(
+        [item.price for item in items],
+        [e.estimate for e in estimates],
+        [e.low for e in estimates],
+        [e.high for e in estimates],
+        distribution=np.array([e.distribution for e in estimates]),
+        groups=groups,
+        name=name,
+        seed=seed,
     )
 
 

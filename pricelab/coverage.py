@@ -9,8 +9,11 @@ Notation: R samples of n values, B resamples, T a studentised mean √n·(mean �
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from pricelab.files import data_dir, read_json
 
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
@@ -69,6 +72,11 @@ def simulate(
         for method, (low, high) in _intervals(block).items():
             ends[method].append(np.stack([low, high]))
     return {method: _cell(np.concatenate(parts, axis=1), true_mean) for method, parts in ends.items()}
+
+
+def recorded() -> dict[str, Any]:
+    """What ``benchmarks/interval_coverage.py`` found: its ``cells``; in ``rules`` the method chosen for each kind."""
+    return read_json(data_dir() / "results" / "interval-coverage.json")
 
 
 def from_pool(pool: np.ndarray) -> Draw:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricelab.bootstrap import mean_interval
-from pricelab.evaluation import Leaderboard, Score, evaluate, floor_mae, paired_difference
+from pricelab.evaluation import Score, ScoreTable, crps, evaluate, floor_mae, paired_difference
 
 DOLLARS = st.floats(1, 999)
 PAIRS = st.lists(st.tuples(DOLLARS, DOLLARS, DOLLARS), min_size=2, max_size=30)
@@ -35,14 +34,16 @@ def test_the_order_of_the_items_does_not_matter(rows, random):
 
 @QUICK
 @given(PAIRS)
-def test_the_interval_holds_the_mean_and_lies_among_the_errors(rows):
+def test_the_interval_holds_the_mean_and_starts_at_zero_or_above(rows):
     prices, estimates, _ = np.array(rows).T
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         score = evaluate(prices, estimates)
-    errors, slack = np.abs(prices - estimates), 1e-9
-    assert errors.min() - slack <= score.mae.low <= score.mae.value + slack
-    assert score.mae.value - slack <= score.mae.high <= errors.max() + slack
+    assert 0 <= score.mae.low <= score.mae.value <= score.mae.high < np.inf
+    assert score.median_interval.low <= score.median_ae <= score.median_interval.high
+    assert 0 <= score.hit_interval.low <= score.hit_rate <= score.hit_interval.high <= 1
+    assert score.rmsle_interval.low <= score.rmsle_interval.value <= score.rmsle_interval.high
+    assert score.rmsle_interval.value == pytest.approx(score.rmsle)
 
 
 @QUICK
@@ -77,22 +78,6 @@ def test_pairing_sees_what_two_intervals_hide():
     good, worse = prices * np.exp(noise), prices * np.exp(1.2 * noise)
     assert evaluate(prices, good).mae.high > evaluate(prices, worse).mae.low
     assert paired_difference(prices, good, worse).low > 0
-
-
-@pytest.mark.parametrize("values", [[3.0], [0.1] * 7, [0.0] * 5, [1e300] * 3])
-def test_equal_values_give_a_point_without_a_warning(values):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        interval = mean_interval(values)
-    assert interval.low == interval.high == interval.value == pytest.approx(values[0])
-
-
-def test_bca_covers_skewed_means_better_than_chance_and_is_seeded():
-    rng, true_mean = np.random.default_rng(1), float(np.exp(0.5))
-    intervals = [mean_interval(rng.lognormal(0, 1, 200), seed=n) for n in range(60)]
-    assert sum(i.low <= true_mean <= i.high for i in intervals) >= 50
-    values = rng.lognormal(0, 1, 50)
-    assert mean_interval(values, seed=3) == mean_interval(values, seed=3) != mean_interval(values, seed=4)
 
 
 @pytest.mark.parametrize(
@@ -139,25 +124,66 @@ def test_scores_survive_json():
         Score.from_dict({"name": "m"})
 
 
-def test_leaderboard_keeps_the_latest_of_each_and_sorts(tmp_path):
-    board = Leaderboard(tmp_path / "board.json")
-    assert str(board) == "no scores yet" and board.rows() == []
-    for name, estimate in (("bad", 30), ("good", 11), ("bad", 20)):
-        board.add(evaluate([10, 10], [estimate, 12], name=name), "test")
-    board.add(evaluate([10], [10], name="bad"), "test-unseen")
-    rows = Leaderboard(str(board.path)).rows()
-    assert [(r["name"], r["split"], r["mae"]["value"]) for r in rows] == [
-        ("good", "test", 1.5),
-        ("bad", "test", 6.0),
-        ("bad", "test-unseen", 0.0),
-    ]
-    assert "$1.50 [$1.00, $2.00]" in str(board) and str(board).splitlines()[0].startswith("model")
+def test_scores_of_an_earlier_version_load():
+    old = {"name": "m", "n": 2, "unparsed": 0, "mae": {"value": 1.0, "low": 0.5, "high": 2.0}, "median_ae": 1.0}
+    score = Score.from_dict({**old, "rmsle": 0.1, "hit_rate": 0.5, "coverage": 0.8, "width": 3.0})
+    assert score.crps is None and score.currency == "USD" and "$1.00 [$0.50, $2.00]" in str(score)
+    assert "–" in score.as_long_row().values()
 
 
-def test_leaderboard_escapes_names_and_refuses_other_files(tmp_path):
-    board = Leaderboard(tmp_path / "board.json")
-    board.add(evaluate([10], [10], name="<b>x</b>"), "<i>")
-    assert "<b>" not in board._repr_html_() and "<i>" not in board._repr_html_()
-    (tmp_path / "board.json").write_text('[{"name": "x"}]')
-    with pytest.raises(ValueError, match="is no leaderboard"):
-        str(board)
+def test_a_currency_other_than_the_dollar_is_named():
+    score = evaluate([10, 20], [12, 21], [1, 1], [30, 30], currency="EUR")
+    saved = paired_difference([10, 20], [12, 21], [15, 25], currency="EUR")
+    assert "1.50 EUR" in str(score) and "$" not in str(score) + str(ScoreTable((score,), detailed=True)) + str(saved)
+
+
+def test_the_detailed_table_shows_every_interval_and_escapes():
+    score = evaluate([10, 20, 30], [12, 20, 31], [8, 18, 20], [13, 19, 40], name="<b>")
+    table = ScoreTable((score,), detailed=True)
+    assert str(table).count("[") == 6 and "&lt;b&gt;" in table._repr_html_() and "<b>" not in table._repr_html_()
+
+
+# ---- the whole distribution
+
+
+def test_crps_is_the_area_between_the_steps():
+    rng = np.random.default_rng(0)
+    mass = rng.dirichlet(np.full(30, 0.3), 20)
+    prices = rng.uniform(0.5, 33, 20)
+    grid = np.arange(0, 40, 0.001) + 0.0005
+    below = np.concatenate([np.zeros((20, 1)), mass.cumsum(1)], axis=1)[:, np.minimum(grid.astype(int), 30)]
+    areas = ((below - (grid >= prices[:, None])) ** 2).sum(1) * 0.001
+    assert crps(prices, mass) == pytest.approx(areas, abs=2e-3)
+
+
+def test_crps_of_a_sure_answer_is_its_absolute_error():
+    mass = np.zeros((3, 999))
+    mass[np.arange(3), [9, 99, 998]] = 1
+    assert crps([10, 90.5, 1200], mass) == pytest.approx([0, 9.5, 201])
+    assert evaluate([10, 90.5], [10, 100]).crps.value == pytest.approx(4.75)
+    assert evaluate([10, 90.5], [10, 100], distribution=mass[:2]).crps.value == pytest.approx(4.75)
+
+
+def test_crps_rewards_honest_doubt():
+    sure, doubt = np.zeros((1, 999)), np.zeros((1, 999))
+    sure[0, 99], doubt[0, [99, 199]] = 1, 0.5
+    assert crps([200.0], doubt) < crps([200.0], sure)
+    for mass in (np.ones((1, 5)), np.ones((2, 1)), np.array([[1.5, -0.5]])):
+        with pytest.raises(ValueError, match="distribution"):
+            crps([3.0], mass)
+
+
+# ---- groups
+
+
+def test_items_of_a_group_tell_less_than_as_many_alone():
+    rng = np.random.default_rng(0)
+    groups = np.repeat([f"family {n}" for n in range(20)], 10)
+    prices = rng.lognormal(4, 1, 200)
+    estimates = prices * np.exp(np.repeat(rng.normal(0, 0.5, 20), 10))
+    alone, together = evaluate(prices, estimates), evaluate(prices, estimates, groups=groups)
+    assert together.mae.value == alone.mae.value and together.median_interval == alone.median_interval
+    saved = [paired_difference(prices, estimates, 2 * estimates, groups=g) for g in (None, groups)]
+    assert saved[1].high - saved[1].low != saved[0].high - saved[0].low
+    with pytest.raises(ValueError, match="groups have the shape"):
+        evaluate(prices, estimates, groups=groups[:3])

@@ -134,13 +134,15 @@ def error_bars(scores: Sequence[Any], floor: float | None = None, ax: "Axes | No
         ax: draw here instead of on a new figure.
     """
     ranked = sorted(scores, key=lambda score: (np.isnan(score.mae.value), score.mae.value))
-    counts = {score.n for score in ranked}
-    items = f"n = {counts.pop():,}" if len(counts) == 1 else "n differs by row"
+    sizes = {score.n for score in ranked}
+    items = f"n = {max(sizes):,}" if len(sizes) == 1 else "n differs by row"
     axes = new_axes(ax, f"Mean absolute error, {items}", "US dollars, with 95 % interval; less is better", "")
     rows, values = np.arange(len(ranked)), np.array([score.mae.value for score in ranked])
     whiskers = np.array([[s.mae.value - s.mae.low, s.mae.high - s.mae.value] for s in ranked]).T
     axes.barh(rows, values, 0.6, xerr=whiskers, color=BLUE, error_kw={"capsize": 4, "lw": 1.5})
-    axes.set_yticks(rows, [f"{words(score.name)}  {_usd(score.mae.value)}" for score in ranked])
+    shown = [f", n = {score.n:,}" if len(sizes) > 1 else "" for score in ranked]
+    names = [f"{words(score.name)}{n}  {_usd(score.mae.value)}" for score, n in zip(ranked, shown, strict=True)]
+    axes.set_yticks(rows, names)
     if floor is not None:
         axes.axvline(floor, color="black", linestyle="--", linewidth=2, label=f"best possible error {_usd(floor)}")
         legend_below(axes)
