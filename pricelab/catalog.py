@@ -127,7 +127,9 @@ def load_catalog(
         options: dict[str, Any] = {"currency": currency, "decimal": decimal, "price_range": price_range}
         items, report = load_items(source, columns=columns, **options)
     if len({item.text for item in items}) < MIN_ITEMS:
-        raise ValueError(f"{source} has fewer than {MIN_ITEMS} usable items; add more\n{report}")
+        raise ValueError(
+            f"{source} has fewer than {MIN_ITEMS} usable items; add more, or mend what was left out:\n{report}"
+        )
     return Catalog(Path(source).name, split_items(items, seed), report, report.currency)
 
 
@@ -156,8 +158,12 @@ def load_items(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     items, dropped = _usable_items(table, found, prices, limits)
-    notes = (*_notes(items, found), *prices.notes)
-    return items, LoadReport(len(table), len(items), dropped, notes, currency=prices.currency)
+    notes = [*_notes(items, found), *prices.notes]
+    if any(out_of_range(prices.amounts.get(drop.row, limits[0]), limits) for drop in dropped):
+        notes.append(
+            f"prices from {limits[0]:g} to {limits[1]:g} {prices.currency} were kept; price_range keeps others"
+        )
+    return items, LoadReport(len(table), len(items), dropped, tuple(notes), currency=prices.currency)
 
 
 def _load_workshop() -> Catalog:

@@ -132,9 +132,10 @@ def _kept_currency(named: Mapping[int, str], prices: Mapping[int, WrittenPrice],
         return codes[0]
     rows = {code: [Dropped(row, "", prices[row].text) for row, one in named.items() if one == code] for code in counts}
     many = "; ".join(f"{n:,} {f'in {c}' if c else 'without one'}: {first_rows(rows[c], 3)}" for c, n in counts.items())
+    also = " Numbers without a currency are then read as that one." if bare else ""
     raise ValueError(
-        f"the prices are in several currencies ({many}); pricelab converts nothing. Keep one with "
-        f'currency="{codes[0]}", or on the command line with --currency {codes[0]}; the others are left out and told'
+        f"the prices are in several currencies ({many}); pricelab converts nothing. Keep one, such as "
+        f'currency="{codes[0]}", on the command line --currency {codes[0]}: the others are left out and reported.{also}'
     )
 
 

@@ -57,10 +57,9 @@ def test_a_currency_is_kept():
 
 
 def test_mixed_currencies_are_refused_with_counts_and_first_rows():
-    with pytest.raises(
-        ValueError, match=r"2 in EUR: row 2 '12 €', row 3 '13 €'; 1 in USD: row 4.*currency=\"EUR\".*--currency"
-    ):
+    with pytest.raises(ValueError, match=r"2 in EUR: row 2 '12 €', row 3 '13 €'; 1 in USD: row 4") as refusal:
         column("12 €", "13 €", "$14")
+    assert str(refusal.value).endswith("--currency EUR: the others are left out and reported.")
 
 
 def test_one_currency_of_several_can_be_kept_and_the_others_are_reported():
@@ -76,9 +75,7 @@ def test_one_currency_of_several_can_be_kept_and_the_others_are_reported():
 def test_bare_numbers_go_with_the_only_currency_unless_they_are_the_most():
     assert column("12 €", "13").currency == "EUR"
     assert column("$12", "13", "14", "15").currency == "USD"
-    with pytest.raises(
-        ValueError, match=r"1 in EUR: .*; 2 without one: row 3 '13'.*several currencies|several currencies"
-    ):
+    with pytest.raises(ValueError, match=r"1 in EUR: .*; 2 without one: row 3 '13'.*then read as that one"):
         column("12 €", "13", "14")
     found = column("12 €", "13", "14", currency="USD")
     assert (found.currency, list(found.amounts.values())) == ("USD", [13, 14])
