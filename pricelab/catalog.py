@@ -102,7 +102,7 @@ def load_catalog(
         decimal: the mark before the decimals, ``"."`` or ``","``, for a file whose prices don't show it.
         price_range: lowest and highest price to keep, in the catalog's currency: $1 to $999 for a file, which is what
             the prompt can write, $0.50 to $999.49 for Amazon.
-        n: how many items to sample from a category, at most.
+        n: how many items to sample from a category, at most; 10,000 where nothing is said.
 
     Rows without a usable price or text are left out and reported.
 

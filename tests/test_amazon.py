@@ -76,7 +76,11 @@ class Hub(http.server.BaseHTTPRequestHandler):
         told["requests"].append((self.command, self.path, self.headers.get("Range")))
         if self.path == f"/datasets/{REPO}/resolve/{REVISION}/{FILE}" and not told["gone"]:
             place = f"http://localhost:{self.server.server_port}/store/file"
-            about = {"X-Repo-Commit": told["commit"], "X-Linked-Size": len(told["raw"]), "ETag": '"1"'}
+            about = {
+                "X-Repo-Commit": told["commit"],
+                "X-Linked-Size": told.get("size", len(told["raw"])),
+                "ETag": '"1"',
+            }
             return self.reply(302, {"Location": place, "Content-Length": 0, **about})
         if self.path != "/store/file":
             return self.reply(404, {"X-Error-Code": "EntryNotFound", "Content-Length": 0})
@@ -173,7 +177,7 @@ def test_a_product_that_comes_twice_is_never_there_twice_nor_likelier():
 
 
 def peak_bytes(rows, n=100):
-    lines = (listing(number) if number % 4 == 0 else listing(number, price=None) for number in range(rows))
+    lines = (listing(number) if number % 10 == 0 else listing(number, price=None) for number in range(rows))
     tracemalloc.start()
     try:
         items, report = sampled(lines, n)
@@ -274,6 +278,13 @@ def test_a_stream_that_always_breaks_fails_in_words_and_leaves_nothing(hub):
 def test_a_stream_that_ends_early_without_an_error_is_noticed(hub):
     hub["raw_end"] = 20_000
     with pytest.raises(ConnectionError, match="stopped after 20,000 of"):
+        load()
+    assert not cached()
+
+
+def test_more_bytes_than_promised_are_refused(hub):
+    hub["size"] = 30_000
+    with pytest.raises(ConnectionError, match="bytes instead of 30,000"):
         load()
     assert not cached()
 
