@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished, tokenizer_sha256
+from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.baselines import TfidfRidge
 from pricelab.catalog import Catalog, Item
-from pricelab.files import read_json, write_json_atomic
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.prompt import MAX_DIGITS
+from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
 from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
-CHECKPOINTS = "checkpoints"
 RESULT = "result"  # in there, until it is whole
 UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
 MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
@@ -81,9 +80,9 @@ def finetune(
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
     _check_sizes(catalog)
     _check_prices(catalog)
-    _check_folder(folder, settings, overwrite)
+    check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
-    _open_folder(folder, settings)
+    open_folder(folder, settings)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix}
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
@@ -151,39 +150,6 @@ def default_recipe(profile: Profile, method: str, items: int, timed: bool = Fals
         batch_size=profile.batch_size,
         learning_rate=1e-4 if method == "full" else 1e-3,
     )
-
-
-def _check_folder(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
-    """Refuse a folder that isn't ours to write in, or whose run would be lost without ``overwrite``."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give a folder for the result")
-    known = is_finished(folder) or is_unfinished(folder)
-    if folder.is_dir() and any(folder.iterdir()) and not known:
-        raise ValueError(f"{folder} holds files that are no run of pricelab; give a new folder")
-    if is_finished(folder) and not overwrite:
-        raise ValueError(f"{folder} holds a finished run; use --overwrite to replace it, or give a new folder")
-    if is_unfinished(folder) and not overwrite and (changed := _changed(folder, settings)):
-        raise ValueError(
-            f"{folder} holds an unfinished run with another {changed}; use the same settings to resume it, or "
-            "--overwrite to start again"
-        )
-
-
-def _open_folder(folder: Path, settings: dict[str, Any]) -> None:
-    """Note the settings of the run that starts in ``folder`` and remove another run's files; a resume keeps them."""
-    if is_unfinished(folder) and not _changed(folder, settings):
-        return
-    files = Manifest.read(folder).files if is_finished(folder) else {}
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    write_json_atomic(folder / RUN, settings)
-    for name in (MANIFEST, *files):  # the manifest first, so that what is left never looks finished
-        (folder / name).unlink(missing_ok=True)
-
-
-def _changed(folder: Path, settings: dict[str, Any]) -> str:
-    """Names of the settings in which the unfinished run in ``folder`` differs."""
-    before = read_json(folder / RUN)
-    return ", ".join(sorted(key for key in {*before, *settings} if before.get(key) != settings.get(key)))
 
 
 def _check_sizes(catalog: Catalog) -> None:

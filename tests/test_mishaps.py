@@ -1,0 +1,67 @@
+"""Four more ways to go wrong: each is shown, and leaves nothing behind."""
+
+import dataclasses
+
+import pytest
+
+from pricelab import mishaps, prompt
+from pricelab.pricer import Pricer
+
+
+@pytest.fixture(scope="module")
+def tuned(finetuned):
+    return Pricer.load(finetuned["lora"].folder)
+
+
+def test_a_rate_that_is_far_too_high_ends_with_the_librarys_own_words(toy_catalog):
+    message = mishaps.explode(toy_catalog["train"][:8])
+    assert "lower the learning rate (it is 1e+08)" in message
+
+
+def test_a_rate_that_is_fine_is_told_by_its_losses(toy_catalog):
+    assert mishaps.explode(toy_catalog["train"][:8], rate=1e-4).startswith("no error, but a loss of")
+
+
+def test_another_prompt_gives_other_prices_and_the_contract_is_restored(tuned, toy_catalog):
+    items, suffix = toy_catalog["test"][:6], prompt.SUFFIX
+    right = mishaps.priced_with(tuned, items, suffix)
+    wrong = mishaps.priced_with(tuned, items, mishaps.OTHER_SUFFIX)
+    assert (right == mishaps._estimates(tuned, items)).all() and (right != wrong).any()
+    assert suffix == prompt.SUFFIX
+
+
+def test_the_contract_is_restored_after_an_error_too(toy_catalog):
+    class Broken:
+        def estimate(self, texts):
+            raise RuntimeError
+
+    suffix = prompt.SUFFIX
+    with pytest.raises(RuntimeError):
+        mishaps.priced_with(Broken(), toy_catalog["test"][:2], "?")
+    assert suffix == prompt.SUFFIX
+
+
+def test_a_model_taught_cheap_items_says_how_high_it_goes():
+    from pricelab.catalog import load_catalog
+
+    catalog = load_catalog("workshop")
+    catalog = dataclasses.replace(catalog, splits={**catalog.splits, "train": catalog["train"][:400]})
+    name, whole, narrow, n, note = mishaps.beyond_range(catalog)
+    assert name == "prices beyond the training range" and n == str(mishaps.ITEMS)
+    assert float(narrow.split()[0].strip("$")) > float(whole.split()[0].strip("$"))
+    assert "taught below $100 says $" in note
+
+
+def test_the_table_has_a_row_for_each_and_escapes_the_message(tuned, toy_catalog):
+    from pricelab.catalog import load_catalog
+
+    splits = {
+        **load_catalog("workshop").splits,
+        "test": toy_catalog["test"],
+        "train": load_catalog("workshop")["train"][:200],
+    }
+    dear = tuple(item for item in load_catalog("workshop")["test"] if item.price > 200)[:4]
+    splits |= {"test": (*toy_catalog["test"][:4], *dear), "test-unseen": splits["test-unseen"][:4]}
+    table = mishaps.try_all(tuned, dataclasses.replace(toy_catalog, splits=splits))
+    assert len(table.rows) == 3 and all(len(row) == len(mishaps._HEADERS) for row in table.rows)
+    assert "lower the learning rate" in str(table) and "<table>" in table._repr_html_()
