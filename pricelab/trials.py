@@ -13,7 +13,7 @@ import numpy as np
 from pricelab.bootstrap import mean_interval
 from pricelab.catalog import Item
 from pricelab.costs.units import human_bytes, human_flops, human_number
-from pricelab.evaluation import Difference
+from pricelab.evaluation import Difference, Score, evaluate
 from pricelab.files import data_dir, read_json
 from pricelab.show import html_table, text_table
 from pricelab.ways import WAYS, Trial
@@ -38,6 +38,12 @@ class Trials:
         """The trials of one way, or of one way and number of training items, by seed."""
         found = [trial for trial in self.trials if trial.way == way and items in (None, trial.items)]
         return tuple(sorted(found, key=lambda trial: (trial.items, trial.seed)))
+
+    def scores(self, split: str) -> list[Score]:
+        """A score for each trial, named after its way and number of training items."""
+        prices = [item.price for item in self.held_out[split]]
+        names = [f"{WAYS[trial.way].words}, {trial.items:,} items" for trial in self.trials]
+        return [evaluate(prices, t.estimates[split], name=name) for t, name in zip(self.trials, names, strict=True)]
 
     def mean_errors(self, way: str, items: int, split: str) -> np.ndarray:
         """Errors of a way with that many training items, averaged over its seeds, one an item. Raises `ValueError`."""

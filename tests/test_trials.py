@@ -37,6 +37,11 @@ def test_seeds_are_averaged_item_by_item():
     assert both.by_size("test") == {"LoRA": {50: [5.0], 200: [2.0, 4.0]}}
 
 
+def test_scores_for_the_leaderboard_are_named_after_way_and_items():
+    score = trials(trial(off=2)).scores("test")[0]
+    assert score.name == "LoRA, 200 items" and score.mae.value == 2 and score.n == 6
+
+
 def test_missing_trials_are_named():
     with pytest.raises(ValueError, match="no trial of 'full' with 200 items; there are some with no number"):
         trials(trial()).mean_errors("full", 200, "test")
