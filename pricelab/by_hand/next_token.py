@@ -58,7 +58,7 @@ class Guesses:
         return html_table(_HEADERS, self._rows())
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [(one.token, f"{one.probability:.5f}", f"{one.nats:.3f}", one.likeliest) for one in self.tokens]
+        return [(one.token, f"{one.probability:.2g}", f"{one.nats:.3f}", one.likeliest) for one in self.tokens]
 
 
 _HEADERS = ("true token", "probability p", "−ln p", "likeliest")

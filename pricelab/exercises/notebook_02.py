@@ -49,7 +49,7 @@ EXERCISES = (
                 262: "that is one epoch without its last batch; there are two, and the last batch counts",
                 8400: "that would be a step for every single item; a step takes a whole batch",
                 134_400: "divide by the batch size: larger batches mean fewer steps",
-                131.5: "more epochs mean more steps: multiply by two",
+                131.25: "more epochs mean more steps: multiply by two",
             },
             tolerance=1e-4,
             hint="how many batches hold all items once?",

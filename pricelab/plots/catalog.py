@@ -104,10 +104,10 @@ def learning_rates(step: Any, runs: Mapping[str, Sequence[float]]) -> "Figure":
 
 
 def _plain_log(axis: Any) -> None:
-    """Numbers such as 3 and 30 instead of powers of ten."""
-    ticks = [1e-3, 1e-2, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]
+    """Numbers such as 3 and 30 instead of powers of ten; more of them on a short axis."""
     low, high = axis.get_view_interval()
-    shown = [tick for tick in ticks if low <= tick <= high]
+    steps = (1, 3) if high > 30 * low else (1, 2, 5)
+    shown = [step * 10.0**power for power in range(-4, 5) for step in steps if low <= step * 10.0**power <= high]
     axis.set_ticks(shown, [f"{tick:g}" for tick in shown])
     axis.set_ticks([], minor=True)
 
