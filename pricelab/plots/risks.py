@@ -75,7 +75,7 @@ def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Seque
             "linestyle": "none",
         }
         chosen = [trial for trial in recorded if (trial.method, trial.mixed > 0) == (method, mixed)]
-        rates = [trial.learning_rate * SIDEWAYS[method] * (1.12 if mixed else 1) for trial in chosen]
+        rates = [trial.learning_rate * SIDEWAYS[method] * (1.3 if mixed else 1) for trial in chosen]
         times = [trial.times for trial in chosen]
         values = [time.value for time in times]
         ends = [[time.value - time.low for time in times], [time.high - time.value for time in times]]
