@@ -50,9 +50,21 @@ class Comparison:
         return lines
 
 
-def compare(pricer: Pricer, items: Sequence[Item], *, progress: bool = False, seed: int = 0) -> Comparison:
-    """Price B items with ``pricer`` and with the constant and the ridge that were stored with it."""
-    return compare_estimates(pricer, items, pricer.estimate([item.text for item in items], progress=progress), seed)
+def compare(
+    pricer: Pricer,
+    items: Sequence[Item],
+    *,
+    groups: Sequence[str] | None = None,
+    progress: bool = False,
+    seed: int = 0,
+) -> Comparison:
+    """Price B items with ``pricer`` and with the constant and the ridge that were stored with it.
+
+    ``groups`` (B,), such as the families of ``test-unseen``, where the question is about items of other groups:
+    intervals are then between groups, see ``bootstrap.mean_interval``.
+    """
+    estimates = pricer.estimate([item.text for item in items], progress=progress)
+    return compare_estimates(pricer, items, estimates, seed, groups)
 
 
 def compare_file(
@@ -91,17 +103,22 @@ def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -
 
 
 def compare_estimates(
-    pricer: Pricer, items: Sequence[Item], estimates: Sequence[PriceEstimate], seed: int = 0
+    pricer: Pricer,
+    items: Sequence[Item],
+    estimates: Sequence[PriceEstimate],
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> Comparison:
     """The same for B estimates that are there already."""
     prices = np.array([item.price for item in items])
     points = np.array([e.estimate for e in estimates])
-    score = score_estimates(items, estimates, name=pricer.name, seed=seed)
+    score = score_estimates(items, estimates, groups=groups, name=pricer.name, seed=seed)
     texts = [item.text for item in items]
     baselines = {model.name: model.predict(texts) for model in (pricer.ridge, pricer.constant) if model is not None}
+    options: dict[str, Any] = {"groups": groups, "seed": seed}
     return Comparison(
-        scores=(score, *(evaluate(prices, guess, name=name, seed=seed) for name, guess in baselines.items())),
-        saved={name: paired_difference(prices, points, guess, seed=seed) for name, guess in baselines.items()},
+        scores=(score, *(evaluate(prices, guess, name=name, **options) for name, guess in baselines.items())),
+        saved={name: paired_difference(prices, points, guess, **options) for name, guess in baselines.items()},
         floor_usd=best_possible_error(items),
     )
 
