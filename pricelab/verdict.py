@@ -18,7 +18,7 @@ from pricelab.power import detectable, items_needed
 from pricelab.pricer import PriceEstimate, Pricer
 from pricelab.show import html_table, text_table
 
-# Test items: of 400 simulated tests with log-normal errors the 95 % interval held the true mean in 88–90 % (n = 20, 43).
+# Test items: of 400 simulated tests of log-normal errors the 95 % interval held the true mean in 88–90 % (n = 20, 43)
 FEW = 100
 MATTERS = 0.1  # a difference of this share of the baseline's error is worth a change, unless said otherwise
 
