@@ -40,6 +40,7 @@ experiments: $(READY) ## repeat or complete the recorded experiments (hours on t
 	$(BIN)/python -m benchmarks.interval_coverage
 	$(BIN)/python -m benchmarks.ways
 	$(BIN)/python -m benchmarks.forgetting
+	$(BIN)/python -m benchmarks.audit_scaling
 
 bench: $(READY) ## run the benchmarks
 	$(BIN)/python -m pytest -m benchmark benchmarks

@@ -1,8 +1,9 @@
 """Texts that say almost the same: character shingles, MinHash, and a check of every pair that it proposes.
 
 A text's shingles are its runs of five characters, letters and digits only, in lower case. Two texts are near duplicates
-when they share at least 80 % of all their shingles (Jaccard similarity). Of 100 workshop listings with one word changed
-94 are near duplicates of what they were, with runs of three words 47; and no two listings as they are reach even 60 %.
+when they share at least 80 % of all their shingles (Jaccard similarity). Of 400 workshop listings with one word changed
+94 % are near duplicates of what they were, with runs of three words 47 %; and no two listings of that catalog's
+different splits reach even 60 %.
 
 MinHash (Broder 1997) gives each text numbers that agree as often as the shingles do, and locality-sensitive hashing
 looks only at texts that agree in a whole band of them: time grows with the texts, not with their pairs. Both are
