@@ -60,7 +60,7 @@ def read_column(
         if code not in (kept, _NONE):
             refused[row] = Dropped(row, f"price in {code}, not {kept}", texts[row])
     chosen = {row: price.settled(kept) for row, price in prices.items() if row not in refused}
-    mark = decimal or _decimal_mark(chosen.values())
+    mark = decimal or _decimal_mark(chosen.values()) or _american(chosen.values(), kept)
     _refuse_ambiguous(chosen, mark)
     amounts = {row: price.amount(mark) / (100 if cents else 1) for row, price in chosen.items()}
     notes = [f"{name!r} holds cents: divided by 100"] if cents else []
@@ -148,6 +148,13 @@ def _decimal_mark(prices: Iterable[WrittenPrice]) -> str | None:
     return shown.pop() if len(shown) == 1 else None
 
 
+def _american(prices: Iterable[WrittenPrice], kept: str) -> str | None:
+    """A point where every amount with two readings is like ``$1,299``: dollars have commas between thousands."""
+    unclear = [price for price in prices if price.ambiguous or price.mark]
+    like_dollars = all(price.signs and price.ambiguous and "." not in price.text for price in unclear)
+    return "." if kept == USD and like_dollars else None
+
+
 def _refuse_ambiguous(prices: Mapping[int, WrittenPrice], mark: str | None) -> None:
     unclear = [Dropped(row, "", price.text) for row, price in prices.items() if price.ambiguous]
     if not unclear or mark:
@@ -171,5 +178,6 @@ def _readings(
         yield f"{', '.join(open_signs)}: read as {kept}{', as you said' * bool(wanted)}"
     unclear = [price for price in prices.values() if price.ambiguous]
     if unclear:
-        why = "as you said" if decimal else "as the other rows show"
+        shown = any(price.mark for price in prices.values())
+        why = "as you said" if decimal else "as the other rows show" if shown else "as dollars are written"
         yield f"{len(unclear):,} prices such as {unclear[0].text!r} were read with {mark!r} before the decimals, {why}"

@@ -70,7 +70,8 @@ class Trials:
         from pricelab.baselines import ConstantPrice, TfidfRidge
 
         prices = np.array([item.price for item in self.held_out[split]])
-        texts, found = [item.text for item in self.held_out[split]], {}
+        texts = [item.text for item in self.held_out[split]]
+        found: dict[str, dict[int, float]] = {}
         for size in sorted({trial.items for trial in self.trials}):
             seen = [item.text for item in train[:size]], [item.price for item in train[:size]]
             for model in (ConstantPrice(), TfidfRidge()):

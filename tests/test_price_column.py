@@ -40,10 +40,18 @@ def test_other_rows_show_which_mark_is_the_decimal_one():
     assert note == "1 prices such as '$1,299' were read with '.' before the decimals, as the other rows show"
 
 
-@pytest.mark.parametrize("others", [["$12"], ["$849", "$15"], ["$12.50", "$12,50"]])
+def test_dollars_have_commas_between_thousands_where_no_row_says_otherwise():
+    assert amounts("$1,299", "$15", "849 USD") == [1299, 15, 849]
+    assert "read with '.' before the decimals, as dollars are written" in str(column("$1,299", "$15").notes)
+    for open_to_both in ("$1.299", "1,299", "1,299 €"):
+        with pytest.raises(ValueError, match="two readings"):
+            column(open_to_both, open_to_both)
+
+
+@pytest.mark.parametrize("others", [["$1.299"], ["1,849", "$15"], ["$12.50", "$12,50"]])
 def test_an_amount_of_two_readings_is_refused_where_the_column_does_not_decide(others):
     with pytest.raises(
-        ValueError, match=r"1 prices have two readings .*1299 or 1.299.*row 2.*decimal=.*--decimal \. or"
+        ValueError, match=r"[12] prices have two readings .*1299 or 1.299.*row 2.*decimal=.*--decimal \. or"
     ):
         column("$1,299", *others)
     assert amounts("$1,299", *others, decimal=".")[0] == 1299 and amounts("$1,299", *others, decimal=",")[0] == 1.299

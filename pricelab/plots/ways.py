@@ -56,8 +56,8 @@ def error_by_examples(
         means = [float(np.mean(found[size])) for size in sizes]
         axes.plot(sizes, means, color=colour, linestyle=line, linewidth=2, marker=marker, markersize=3,
                   label=words(WAYS[key].words))  # fmt: skip
-        for trial in live.of(key) if live else ():
-            axes.plot(trial.items, live.errors(trial, split).mean(), marker, color=colour, markersize=12,
+        for items, error in _live_marks(live, key, split):
+            axes.plot(items, error, marker, color=colour, markersize=12,
                       markerfacecolor="none", markeredgewidth=2)  # fmt: skip
     for (name, by_size), line in zip((reference or {}).items(), REFERENCES, strict=False):
         sizes = sorted(by_size)
@@ -72,6 +72,10 @@ def error_by_examples(
     axes.xaxis.set_ticks([], minor=True)
     legend_below(axes)
     return finished(axes)
+
+
+def _live_marks(live: Trials | None, key: str, split: str) -> list[tuple[int, float]]:
+    return [(trial.items, float(live.errors(trial, split).mean())) for trial in live.of(key)] if live else []
 
 
 def error_against_cost(
@@ -109,7 +113,8 @@ def error_against_cost(
 def _unique_legend(axes: "Axes") -> None:
     """One entry a way, with marks of one size."""
     legend_below(axes)
-    handles: Sequence = axes.get_legend().legend_handles
+    legend = axes.get_legend()
+    handles: Sequence = legend.legend_handles if legend else ()
     for handle in handles:
         if handle.get_marker() != "None":
             handle.set_markersize(8)
