@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pricelab.baselines import ConstantPrice, TfidfRidge
+from pricelab.baselines import (
+    BoostedTrees,
+    CategoryMedian,
+    ConstantPrice,
+    EmbeddingRidge,
+    NearestNeighbour,
+    TfidfRidge,
+    ZeroShot,
+    tuning_report,
+)  # fmt: skip
+from pricelab.baselines.hidden import pooled_states
+from pricelab.catalog import Item
+from pricelab.pricer import Pricer
 
 
 def listings(n, seed=0):
@@ -108,3 +120,117 @@ def test_what_has_not_learned_says_so(tmp_path):
     for act in (TfidfRidge().predict, ConstantPrice().predict, lambda _: TfidfRidge().save(tmp_path)):
         with pytest.raises(ValueError, match="learned nothing yet"):
             act(["mug"])
+
+
+# ---- one interface
+
+
+def items(n, seed=0):
+    """The same listings as items; the first word is the category."""
+    texts, prices = listings(n, seed)
+    pairs = zip(texts, prices, strict=True)
+    return [Item(str(i), text, price, category=text.split()[0]) for i, (text, price) in enumerate(pairs)]
+
+
+def error(model, seed=1):
+    new = items(80, seed)
+    return np.abs(model.predict(new) - [item.price for item in new]).mean()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """All baselines that need no base, fitted on 150 items."""
+    makers = (ConstantPrice, CategoryMedian, NearestNeighbour, TfidfRidge, BoostedTrees)
+    return {make.__name__: make().fit(items(150)) for make in makers}
+
+
+@pytest.mark.parametrize("name", ["CategoryMedian", "NearestNeighbour", "TfidfRidge", "BoostedTrees"])
+def test_what_reads_the_item_beats_the_constant(fitted, name):
+    assert error(fitted[name]) < 0.6 * error(fitted["ConstantPrice"])
+
+
+@pytest.mark.parametrize("name", ["ConstantPrice", "NearestNeighbour", "TfidfRidge"])
+def test_items_and_texts_with_prices_teach_the_same(name, fitted):
+    made = type(fitted[name])().fit(*listings(150))
+    texts = listings(20, seed=2)[0]
+    assert made.predict(texts) == pytest.approx(fitted[name].predict(items(20, seed=2)))
+    assert made.predict([]).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["NearestNeighbour", "TfidfRidge", "BoostedTrees"])
+def test_the_chosen_setting_is_the_best_of_the_cross_validation(fitted, name):
+    model = fitted[name]
+    assert 7 <= len(model.cv_log_rmse) <= 8
+    best = min(model.cv_log_rmse, key=model.cv_log_rmse.get)
+    assert best in model.setting and model.setting in str(tuning_report([model]))
+
+
+@pytest.mark.parametrize("make", [ConstantPrice, CategoryMedian, NearestNeighbour, TfidfRidge, BoostedTrees])
+def test_all_refuse_alike(make):
+    with pytest.raises(ValueError, match="learned nothing yet"):
+        make().predict(["mug"])
+    with pytest.raises(ValueError, match="carry no prices"):
+        make().fit(["mug"] * 20)
+
+
+def test_the_category_median_knows_its_categories_only():
+    rows = [Item(str(i), "x", price, category=name) for i, (price, name) in enumerate([(1, "a"), (3, "a"), (50, "b")])]
+    model = CategoryMedian().fit(rows)
+    new = [Item("n", "x", 1.0, category=name) for name in ("a", "b", "c", "")]
+    assert model.predict(new).tolist() == [2, 50, 3, 3] and model.predict(["text"]).tolist() == [3]
+    with pytest.raises(ValueError, match="no row has a category"):
+        CategoryMedian().fit(["a", "b"], [1, 2])
+
+
+def test_the_nearest_neighbour_of_a_known_text_is_itself():
+    texts, prices = ["red mug", "blue lamp", "green sofa"] * 5, [1.0, 20.0, 300.0] * 5
+    model = NearestNeighbour().fit(texts, prices)
+    assert model.k in (1, 2, 3, 5) and model.predict(texts).tolist() == prices
+    assert model.predict(["¿?"]).tolist() == [20.0]  # shares nothing: the median of all
+
+
+def test_trees_without_categories_and_with_new_ones(fitted):
+    new = [Item("n", "Lamp in oak, pack of 2", 1.0, category="never seen")]
+    assert np.isfinite(fitted["BoostedTrees"].predict(new)).all()
+    assert np.isfinite(fitted["BoostedTrees"].predict(["Lamp in oak", ""])).all()
+    without = BoostedTrees().fit(*listings(30))  # texts have no category
+    assert (
+        without.categories == () and np.isfinite(without.predict(items(5))).all() and without.predict([]).shape == (0,)
+    )
+
+
+def test_what_needs_no_tuning_says_so(fitted):
+    report = tuning_report(list(fitted.values()))
+    assert str(report).count("nothing to tune") == 2 and "<table>" in report._repr_html_()
+
+
+# ---- the untuned base
+
+
+@pytest.fixture(scope="module")
+def toy(toy_base):
+    return Pricer.from_base(str(toy_base))
+
+
+def test_pooled_states_do_not_depend_on_the_batch(toy):
+    texts = [item.text for item in items(20)] + ["mug", "a much longer text about a mug " * 4]
+    together = pooled_states(toy, texts)
+    alone = np.concatenate([pooled_states(toy, [text]) for text in texts], axis=1)
+    assert together.shape[:2] == (2, 22) and together == pytest.approx(alone, rel=0.05, abs=0.05)
+
+
+def test_a_ridge_on_hidden_states_learns(toy):
+    rows = items(120)
+    model = EmbeddingRidge(toy).fit(rows)
+    assert error(model) < 0.8 * error(ConstantPrice().fit(rows))
+    assert len(model.cv_log_rmse) == 8 and model.setting in model.cv_log_rmse and model.predict([]).shape == (0,)
+    assert toy.base.key in model.name
+    with pytest.raises(ValueError, match="learned nothing yet"):
+        EmbeddingRidge(toy).predict(rows)
+
+
+def test_zero_shot_is_what_the_base_says(toy):
+    rows = items(3)
+    model = ZeroShot(toy).fit(rows)
+    assert model.predict(rows).tolist() == [e.estimate for e in toy.estimate([item.text for item in rows])]
+    assert model.name == toy.name and np.isnan(model.predict([""])).all()
