@@ -33,7 +33,7 @@ class Interval:
 
 
 def mean_interval(
-    values: Sequence[float] | np.ndarray, *, groups: Sequence[str] | None = None, seed: int = 0
+    values: Sequence[float] | np.ndarray, *, groups: Sequence[str] | np.ndarray | None = None, seed: int = 0
 ) -> Interval:
     """Mean of n values and its 95 % interval, by the method that held best in simulation for values of their kind.
 
@@ -109,7 +109,7 @@ def dollars(amount: float) -> str:
     return money(amount)
 
 
-def _between_groups(mean: float, unit: np.ndarray, spread: float, groups: Sequence[str]) -> Interval:
+def _between_groups(mean: float, unit: np.ndarray, spread: float, groups: Sequence[str] | np.ndarray) -> Interval:
     """Student's t with the standard error between G groups: √(G/(G−1) · Σ (sum of a group's deviations)²) / n."""
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     if member.shape != unit.shape or len(names) < 2:
