@@ -22,13 +22,14 @@ from pricelab.profiles import detect
 from pricelab.ways import WAYS, Trial, attempt
 
 HELD_OUT = 100  # items of each split that a trial prices
-RATE_ITEMS = 200
+# training items → way → learning rates; the best of the last, larger set is taken, QLoRA takes LoRA's
 RATES = {
-    "lora": (3e-4, 1e-3, 3e-3, 1e-2), "full": (3e-5, 1e-4, 3e-4, 1e-3), "scratch": (1e-4, 3e-4, 1e-3, 3e-3),
-    "small": (1e-3, 3e-3, 1e-2, 3e-2),
+    200: {"lora": (3e-4, 1e-3, 3e-3, 1e-2), "full": (3e-5, 1e-4, 3e-4, 1e-3), "scratch": (1e-4, 3e-4, 1e-3, 3e-3),
+          "small": (1e-3, 3e-3, 1e-2, 3e-2)},
+    600: {"lora": (3e-4, 1e-3, 3e-3), "full": (1e-4, 3e-4), "scratch": (1e-3, 3e-3), "small": (1e-3, 3e-3, 1e-2)},
 }  # fmt: skip
 SEEDS = (0, 1, 2)
-# (ways, items, seeds) in the order of what the comparison needs most; QLoRA takes LoRA's learning rate
+# (ways, items, seeds) in the order of what the comparison needs most
 ALL = ("lora", "qlora", "full", "scratch", "small")
 GRID = (
     (ALL, 600, SEEDS[:1]),
@@ -48,13 +49,14 @@ def rates(catalog: Catalog) -> list[tuple[tuple[Any, ...], Callable[[], dict[str
     validation = {"validation": catalog["validation"][:HELD_OUT]}
     prices = np.array([item.price for item in validation["validation"]])
 
-    def run(key: str, rate: float) -> dict[str, Any]:
+    def run(items: int, key: str, rate: float) -> dict[str, Any]:
         way = replace(WAYS[key], learning_rate=rate)
-        trial = attempt(way, catalog["train"][:RATE_ITEMS], validation, asked=1)
+        trial = attempt(way, catalog["train"][:items], validation, asked=1)
         error = np.abs(np.array(trial.estimates["validation"]) - prices).mean()
-        return {"way": key, "learning_rate": rate, "items": trial.items, "validation_mae": round(float(error), 2)}
+        return {"way": key, "learning_rate": rate, "items": items, "validation_mae": round(float(error), 2)}
 
-    return [((key, rate), lambda key=key, rate=rate: run(key, rate)) for key in RATES for rate in RATES[key]]  # type: ignore[misc]
+    cells = [(items, key, rate) for items, ways in RATES.items() for key in ways for rate in ways[key]]
+    return [(cell, lambda cell=cell: run(*cell)) for cell in cells]  # type: ignore[misc]
 
 
 def trials(catalog: Catalog) -> list[tuple[tuple[Any, ...], Callable[[], dict[str, Any]]]]:
@@ -98,7 +100,7 @@ def main(arguments: list[str]) -> None:
     base, catalog = detect().base, load_catalog("workshop")
     name = "ways.json" if base == "smollm2-135m" else f"ways-{base.replace('/', '-').lower()}.json"
     if "trials" not in arguments:
-        measure(RESULTS / name, catalog, "rates", rates(catalog), "way learning_rate")
+        measure(RESULTS / name, catalog, "rates", rates(catalog), "items way learning_rate")
     if "rates" not in arguments:
         measure(RESULTS / name, catalog, "trials", trials(catalog), "way items seed")
 

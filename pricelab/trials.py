@@ -135,18 +135,24 @@ class Rates:
 
     rows: tuple[Mapping[str, Any], ...]  # way, learning_rate, items, validation_mae in US dollars
 
-    def best(self, way: str) -> float:
-        """The learning rate with the least error on the validation items."""
-        return min((r for r in self.rows if r["way"] == way), key=lambda r: r["validation_mae"])["learning_rate"]
+    def best(self, way: str, items: int | None = None) -> float:
+        """The learning rate with the least validation error; with the most training items, unless they are given."""
+        most = items or max(row["items"] for row in self.rows if row["way"] == way)
+        found = [row for row in self.rows if (row["way"], row["items"]) == (way, most)]
+        return min(found, key=lambda row: row["validation_mae"])["learning_rate"]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
-        tried: dict[str, list[str]] = {}
+        tried: dict[tuple[str, int], list[str]] = {}
         for row in self.rows:
-            mark = " ← taken" if row["learning_rate"] == self.best(row["way"]) else ""
-            tried.setdefault(row["way"], []).append(f"{row['learning_rate']:g}: ${row['validation_mae']:.2f}{mark}")
+            mark = " ← best" if row["learning_rate"] == self.best(row["way"], row["items"]) else ""
+            cell = f"{row['learning_rate']:g}: ${row['validation_mae']:.2f}{mark}"
+            tried.setdefault((row["way"], row["items"]), []).append(cell)
         width = max(map(len, tried.values()))
-        rows = [[WAYS[way].words, *cells, *[""] * (width - len(cells))] for way, cells in tried.items()]
-        return ["way", *(f"rate {i}: error on validation items" for i in range(1, width + 1))], rows
+        rows = [
+            [WAYS[way].words, f"{items:,}", *cells, *[""] * (width - len(cells))]
+            for (way, items), cells in sorted(tried.items(), key=lambda cell: list(WAYS).index(cell[0][0]))
+        ]
+        return ["way", "items", *(f"rate {i}: error" for i in range(1, width + 1))], rows
 
     def __str__(self) -> str:
         return text_table(*self._table())

@@ -104,12 +104,13 @@ def test_each_way_has_the_best_of_the_rates_that_were_tried():
     rates = recorded_rates()
     for way in WAYS.values():
         assert way.learning_rate == rates.best("lora" if way.key == "qlora" else way.key)
-    assert str(rates).count("← taken") == len({row["way"] for row in rates.rows})
+    assert str(rates).count("← best") == len({(row["way"], row["items"]) for row in rates.rows})
 
 
-def test_the_best_rate_has_the_least_error():
-    rows = [{"way": "lora", "learning_rate": r, "items": 9, "validation_mae": e} for r, e in ((1e-3, 7.0), (3e-3, 6.5))]
-    assert Rates(tuple(rows)).best("lora") == 3e-3
+def test_the_best_rate_has_the_least_error_with_the_most_items():
+    tried = ((200, 1e-3, 7.0), (200, 3e-3, 6.5), (600, 1e-3, 5.0), (600, 3e-3, 5.5))
+    rows = [{"way": "lora", "items": n, "learning_rate": rate, "validation_mae": e} for n, rate, e in tried]
+    assert Rates(tuple(rows)).best("lora") == 1e-3 and Rates(tuple(rows)).best("lora", 200) == 3e-3
 
 
 # ---- the command that records them
