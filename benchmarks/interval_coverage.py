@@ -6,8 +6,8 @@ of it, the one with the narrower intervals (mean width relative to the t interva
 
 It was written down before the first run, then for both kinds together. That run, with another seed and fewer samples,
 showed that no method serves both: what mends the skewness of errors harms differences. Together they would have
-chosen the percentile bootstrap, the fifth of six for errors. So each kind now gets its own method, and the recorded run is a
-new one with a new seed; what the first form of the rule says of it is recorded as well ("both").
+chosen the percentile bootstrap, the fifth of six for errors. So each kind now gets its own method, and the recorded
+run is a new one with a new seed; what the first form of the rule says of it is recorded as well ("both").
 
 Populations: log-normal errors; real errors of the constant and the ridge on the workshop catalog, each row predicted
 by a model that did not see it (five folds of all 6,200 rows); differences of two models' errors on the same items.

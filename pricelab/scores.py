@@ -4,7 +4,7 @@ Notation: B items. Amounts are in the prices' currency, US dollars unless it say
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pricelab.bootstrap import Interval, money
@@ -122,12 +122,6 @@ class Difference(Interval):
         return f"{self.text(lambda amount: money(amount, self.currency))} per item, n = {self.n:,}"
 
     __repr__ = __str__
-
-
-def is_score(row: dict[str, Any]) -> bool:
-    """Whether a row holds what ``Score.to_dict`` writes at the least."""
-    needed = {field.name for field in fields(Score)[:7]}
-    return needed <= row.keys()
 
 
 def text_of(rows: Sequence[dict[str, str]]) -> str:

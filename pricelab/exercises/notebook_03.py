@@ -71,7 +71,7 @@ EXERCISES = (
             "A",
             "its loss is the sum of the dollars it is off, so the mean absolute error times the number of items",
             wrong={
-                "B": "the median stays where it is when the worse half of the errors gets ten times worse; the loss doesn't",
+                "B": "the median stays when the worse half of the errors gets ten times worse; the loss doesn't",
                 "C": "RMSLE counts factors: twice the price is as bad for a $3 mug as for a $600 sofa; the loss is not",
                 "D": "a hit rate counts $121 for $100 and $900 for $100 as one miss each; the loss does not",
             },
