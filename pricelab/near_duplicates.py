@@ -14,6 +14,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 SHINGLE = 5  # characters
@@ -21,6 +22,7 @@ THRESHOLD = 0.8  # Jaccard similarity from which two texts are near duplicates
 # A band of 6 numbers agrees with probability s⁶. At s = 0.8 one of 21 bands does so in 99.8 of 100 cases, at s = 0.3 in
 # 1.5: almost no pair is missed, and few are checked in vain.
 BANDS, ROWS = 21, 6
+PARTNERS = 20  # pairs given for one text at most: where a shop fills in a form, all its texts are near one another
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -49,7 +51,7 @@ def jaccard(one: set[str], other: set[str]) -> float:
 
 
 def near_duplicates(texts: Sequence[str], indexed: int, threshold: float = THRESHOLD) -> Iterator[NearPair]:
-    """Pairs of near duplicates, at least one of them among the first ``indexed`` texts.
+    """Pairs of near duplicates, at least one of them among the first ``indexed`` texts; `PARTNERS` a text at most.
 
     Memory grows with ``indexed``; so in a catalog the held-out texts come first, and the many training texts pass by.
 
@@ -74,7 +76,7 @@ def _search(texts: Sequence[str], indexed: int, threshold: float) -> Iterator[Ne
     index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
     hashes = MinHash.generator(map(shingles, texts), num_perm=BANDS * ROWS, seed=1, hashfunc=_hash)
     for place, minhash in enumerate(hashes):
-        yield from _checked(texts, place, sorted(index.query(minhash)), threshold)
+        yield from islice(_checked(texts, place, sorted(index.query(minhash)), threshold), PARTNERS)
         if place < indexed:
             index.insert(place, minhash, check_duplication=False)
 

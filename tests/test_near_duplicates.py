@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricelab.near_duplicates import SHINGLE, THRESHOLD, jaccard, near_duplicates, normalised, shingles
+from pricelab.near_duplicates import PARTNERS, SHINGLE, THRESHOLD, jaccard, near_duplicates, normalised, shingles
 
 words = st.text(alphabet=string.ascii_lowercase + string.digits, min_size=3, max_size=9)
 long_texts = st.lists(words, min_size=20, max_size=40, unique=True).map(" ".join)
@@ -67,6 +67,13 @@ def test_texts_that_are_not_indexed_are_not_compared_with_one_another():
     asked = [texts[0], copies[0], texts[1], copies[1]]
     assert [pair[:2] for pair in near_duplicates(asked, 1)] == [(0, 1)]
     assert list(near_duplicates(asked, 0)) == list(near_duplicates([], 0)) == []
+
+
+def test_a_text_that_is_near_to_very_many_is_named_with_some_of_them():
+    alike = [f"{made_up(1)[0]} {number}" for number in range(100)]
+    found = list(near_duplicates(alike, 50))
+    assert {pair.second for pair in found} == set(range(1, 100))
+    assert [pair.first for pair in found if pair.second == 99] == list(range(PARTNERS))
 
 
 def test_texts_shorter_than_a_shingle_and_empty_ones_are_no_trouble():
