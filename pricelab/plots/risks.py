@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pricelab.forgetting import Trial
 
 METHODS = {"full": (VERMILION, "s"), "lora": (BLUE, "o"), "qlora": (GREEN, "^")}  # colour, marker
+LEAST_SPAN_USD = 20  # of the axis of price errors: differences of cents must not look like much
 NAMES = {"full": "full", "lora": "LoRA", "qlora": "QLoRA"}
 SIDEWAYS = {
     "full": 0.94,
@@ -91,6 +92,9 @@ def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Seque
     for axes in (left, right):
         axes.set_xscale("log")
         legend_below(axes)
+    low, high = right.get_ylim()
+    room = max(0.0, LEAST_SPAN_USD - (high - low)) / 2
+    right.set_ylim(low - room, high + room)
     right.yaxis.set_major_formatter(lambda dollars, _: words(usd(dollars)))
     return finished(left)
 
