@@ -5,7 +5,7 @@ Where items come from is left to ``catalog`` (the workshop's, a file's) and ``am
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pricelab.currencies import USD
@@ -29,6 +29,14 @@ class Item:
     family: str = ""  # the kind of product, known for the workshop catalog only
     expected_price: float | None = None  # US dollars; mean of the workshop catalog's price formula
     noise_sigma: float | None = None  # standard deviation of the noise in log price, workshop catalog only
+
+
+UNSEEN = "test-unseen"  # the workshop's split of families that training never shows
+
+
+def groups_of(split: str, items: Sequence[Item]) -> list[str] | None:
+    """Between which groups an interval lies: families where those were drawn (`UNSEEN`), None where items were."""
+    return [item.family for item in items] if split == UNSEEN else None
 
 
 def listing_text(title: str, description: str) -> str:

@@ -15,6 +15,7 @@ from pricelab.catalog import Item
 from pricelab.costs.units import human_bytes, human_flops, human_number
 from pricelab.evaluation import Difference, Score, evaluate
 from pricelab.files import data_dir, read_json
+from pricelab.items import groups_of
 from pricelab.show import html_table, text_table
 from pricelab.ways import WAYS, Trial
 
@@ -41,9 +42,26 @@ class Trials:
 
     def scores(self, split: str) -> list[Score]:
         """A score for each trial, named after its way and number of training items."""
-        prices = [item.price for item in self.held_out[split]]
-        names = [f"{WAYS[trial.way].words}, {trial.items:,} items" for trial in self.trials]
-        return [evaluate(prices, t.estimates[split], name=name) for t, name in zip(self.trials, names, strict=True)]
+        return [self._score(trial, split) for trial in self.trials]
+
+    def _score(self, trial: Trial, split: str) -> Score:
+        items = self.held_out[split]
+        name = f"{WAYS[trial.way].words}, {trial.items:,} items"
+        prices = [item.price for item in items]
+        return evaluate(prices, trial.estimates[split], groups=groups_of(split, items), name=name)
+
+    def difference(self, better: str, worse: str, items: int, split: str, than: int | None = None) -> Difference:
+        """Dollars an item that one way saves against another, seeds averaged, with interval.
+
+        Args:
+            better: key of the way that should be nearer to the price.
+            worse: key of the other one.
+            items: training items of both.
+            split: which items the errors are of.
+            than: training items of the other one, where they differ.
+        """
+        errors = self.mean_errors(better, items, split), self.mean_errors(worse, than or items, split)
+        return saved(*errors, groups_of(split, self.held_out[split]))
 
     def mean_errors(self, way: str, items: int, split: str) -> np.ndarray:
         """Errors of a way with that many training items, averaged over its seeds, one an item. Raises `ValueError`."""
@@ -94,7 +112,7 @@ class Trials:
             f"{trial.seconds:.0f}", f"{trial.tokens_per_second:,.0f}", human_bytes(trial.peak_bytes),
             human_flops(trial.flops), human_bytes(trial.disk_bytes), f"{trial.format_kept} of {trial.asked}",
             f"{trial.perplexity:,.0f} ({trial.general_bits_per_byte:.2f})",
-            *(str(mean_interval(self.errors(trial, split))) for split in self.held_out),
+            *(str(score.mae) for score in (self._score(trial, split) for split in self.held_out)),
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -106,11 +124,14 @@ class Trials:
         return html_table(*self._table())
 
 
-def saved(errors: np.ndarray, reference: np.ndarray) -> Difference:
-    """Dollars an item that ``errors`` lie below those of ``reference``, both (B,) for the same items, with interval."""
+def saved(errors: np.ndarray, reference: np.ndarray, groups: Sequence[str] | None = None) -> Difference:
+    """Dollars an item that ``errors`` lie below those of ``reference``, both (B,) for the same items, with interval.
+
+    ``groups`` (B,) as in ``bootstrap.mean_interval``.
+    """
     if errors.shape != reference.shape:
         raise ValueError(f"errors of {errors.shape} and {reference.shape} items; pair errors of the same items")
-    mean = mean_interval(reference - errors)
+    mean = mean_interval(reference - errors, groups=groups)
     return Difference(mean.value, mean.low, mean.high, len(errors))
 
 

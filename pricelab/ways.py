@@ -53,8 +53,8 @@ WAYS = {
         Way("small", "from scratch, 1.1 M", "full", 3e-3, "small"),
         Way("scratch", "from scratch, the base's shape", "full", 3e-3, "random"),
         Way("full", "full fine-tuning", "full", 3e-4, "base"),
-        Way("lora", "LoRA", "lora", 3e-3, "base"),
-        Way("qlora", "QLoRA", "qlora", 3e-3, "base"),
+        Way("lora", "LoRA", "lora", 1e-3, "base"),
+        Way("qlora", "QLoRA", "qlora", 1e-3, "base"),
     )
 }
 

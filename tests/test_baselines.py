@@ -17,6 +17,7 @@ from pricelab.baselines import (
     tuning_report,
 )  # fmt: skip
 from pricelab.baselines.hidden import pooled_states
+from pricelab.baselines.rows import bounds_of, to_usd
 from pricelab.catalog import Item
 from pricelab.pricer import Pricer
 
@@ -62,9 +63,14 @@ def test_noise_asks_for_a_stronger_ridge(ridge):
     assert shuffled.alpha > ridge.alpha
 
 
-def test_predictions_stay_in_the_range_of_prices(ridge):
-    far = TfidfRidge().fit(listings(60)[0], np.full(60, 5000.0))
-    assert far.predict(["Sofa"]).tolist() == [999.0]
+def test_predictions_stay_in_the_range_of_prices(ridge, tmp_path):
+    far = TfidfRidge().fit(listings(60)[0], np.full(60, 5000.0))  # dearer than the prompt can write
+    far.save(tmp_path)
+    assert (
+        far.predict(["Sofa"]).tolist() == TfidfRidge.load(tmp_path).predict(["Sofa"]).tolist() == pytest.approx([5000])
+    )
+    assert bounds_of(np.array([20.0, 300.0])) == (1, 999) and bounds_of(np.array([0.5, 5000])) == (0.5, 5000)
+    assert to_usd(np.log([0.2, 20, 5000])).tolist() == pytest.approx([1, 20, 999])
     assert np.isfinite(ridge.predict(["", "¿?", "杯子", "mug " * 5000])).all() and ridge.predict([]).shape == (0,)
 
 

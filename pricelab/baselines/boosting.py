@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pricelab.baselines.rows import Rows, categories_of, not_fitted, prices_of, texts_of, to_usd
+from pricelab.baselines.rows import Rows, bounds_of, categories_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.terms import Terms
 from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
+from pricelab.items import PRICE_RANGE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -36,6 +37,7 @@ class BoostedTrees:
     cv_log_rmse: dict[str, float] = field(default_factory=dict)  # setting → cross-validated error of log price
     terms: Terms = field(default_factory=Terms, repr=False)
     categories: tuple[str, ...] = field(default=(), repr=False)  # those with a code of their own
+    bounds: tuple[float, float] = field(default=PRICE_RANGE, repr=False)  # of predictions
     svd: Any = field(default=None, repr=False)
     trees: Any = field(default=None, repr=False)
     name = "boosted trees"
@@ -48,7 +50,8 @@ class BoostedTrees:
             return self._fit(rows, prices, seed)
 
     def _fit(self, rows: Rows, prices: Sequence[float] | None, seed: int) -> "BoostedTrees":
-        log_price = np.log(prices_of(rows, prices, least=MIN_ROWS))
+        usd = prices_of(rows, prices, least=MIN_ROWS)
+        log_price, self.bounds = np.log(usd), bounds_of(usd)
         columns = self._learn_columns(rows, seed)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -69,7 +72,7 @@ class BoostedTrees:
             raise not_fitted()
         if not len(rows):
             return np.empty(0)
-        return to_usd(self.trees.predict(self._columns(rows, self.terms.transform(texts_of(rows)))))
+        return to_usd(self.trees.predict(self._columns(rows, self.terms.transform(texts_of(rows)))), self.bounds)
 
     def _learn_columns(self, rows: Rows, seed: int) -> np.ndarray:
         from sklearn.decomposition import TruncatedSVD

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pricelab.backbone import hidden_states
-from pricelab.baselines.rows import Rows, not_fitted, prices_of, texts_of, to_usd
+from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
 from pricelab.bases import Base
+from pricelab.items import PRICE_RANGE
 from pricelab.pricer import BATCH_SIZE, PriceEstimate, Pricer
 from pricelab.prompt import prompt_tokens
 from pricelab.show import progress_stream
@@ -55,7 +56,7 @@ class EmbeddingRidge:
 
     The states come from the whole prompt, question included, pooled in one of two ways: the mean over all tokens, or
     the last token's, from which the base would write the price. Each number is standardised on the training rows.
-    Pooling and strength are chosen by cross-validation. Predictions are clipped to $1–$999.
+    Pooling and strength are chosen by cross-validation. Predictions are kept within `bounds_of` the training prices.
     """
 
     base: "Pricer | Base | str | None" = field(default=None, repr=False)  # None: the profile's base
@@ -64,6 +65,7 @@ class EmbeddingRidge:
     cv_log_rmse: dict[str, float] = field(default_factory=dict)  # setting → cross-validated error of log price
     pooling: int = field(default=0, repr=False)  # index into POOLINGS
     ridge: Any = field(default=None, repr=False)
+    bounds: tuple[float, float] = field(default=PRICE_RANGE, repr=False)  # of predictions
 
     def __post_init__(self) -> None:
         self.pricer = _untuned(self.base)
@@ -71,7 +73,8 @@ class EmbeddingRidge:
 
     def fit(self, rows: Rows, prices: Sequence[float] | None = None, seed: int = 0) -> "EmbeddingRidge":
         """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
-        log_price = np.log(prices_of(rows, prices, least=MIN_ROWS))
+        usd = prices_of(rows, prices, least=MIN_ROWS)
+        log_price, self.bounds = np.log(usd), bounds_of(usd)
         states = pooled_states(self.pricer, texts_of(rows), self.progress)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -94,7 +97,8 @@ class EmbeddingRidge:
             raise not_fitted()
         if not len(rows):
             return np.empty(0)
-        return to_usd(self.ridge.predict(pooled_states(self.pricer, texts_of(rows), self.progress)[self.pooling]))
+        states = pooled_states(self.pricer, texts_of(rows), self.progress)[self.pooling]
+        return to_usd(self.ridge.predict(states), self.bounds)
 
 
 def pooled_states(pricer: Pricer, texts: Sequence[str], progress: bool = False) -> np.ndarray:

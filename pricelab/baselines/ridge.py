@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.baselines.rows import Rows, not_fitted, prices_of, texts_of, to_usd
+from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.terms import BLOCKS, Terms
 from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
 from pricelab.files import read_json, write_text_atomic
+from pricelab.items import PRICE_RANGE
 
 SCHEMA_VERSION = 1
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1.5, 1.5, 7).round(4))  # ridge strengths: 0.03, 0.1, … 30
@@ -24,7 +25,7 @@ ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1.5, 1.5, 7).round(4))  # 
 class TfidfRidge:
     """Ridge regression of log price on TF-IDF (see ``terms``), its strength chosen by cross-validation.
 
-    Predictions are clipped to $1–$999.
+    Predictions are kept within `bounds_of` the training prices.
     """
 
     alpha: float | None = None  # chosen ridge strength
@@ -33,6 +34,7 @@ class TfidfRidge:
     terms: Terms = field(default_factory=Terms, repr=False)
     coef: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32), repr=False)  # (terms,)
     intercept: float = 0.0
+    bounds: tuple[float, float] = PRICE_RANGE  # of predictions
     name = "TF-IDF + ridge"
 
     @property
@@ -42,7 +44,8 @@ class TfidfRidge:
 
     def fit(self, rows: Rows, prices: Sequence[float] | None = None, seed: int = 0) -> "TfidfRidge":
         """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
-        log_price = np.log(prices_of(rows, prices, least=MIN_ROWS))
+        usd = prices_of(rows, prices, least=MIN_ROWS)
+        log_price, self.bounds = np.log(usd), bounds_of(usd)
         features = self.terms.fit_transform(texts_of(rows))
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -61,7 +64,7 @@ class TfidfRidge:
             raise not_fitted()
         if not len(rows):
             return np.empty(0)
-        return to_usd(self.terms.transform(texts_of(rows)) @ self.coef + np.float64(self.intercept))
+        return to_usd(self.terms.transform(texts_of(rows)) @ self.coef + np.float64(self.intercept), self.bounds)
 
     def save(self, folder: str | Path) -> None:
         """Write ``ridge.safetensors`` (idf, coefficients, intercept) and ``ridge.json`` (terms, how it was fitted)."""
@@ -74,7 +77,7 @@ class TfidfRidge:
         arrays = {"idf": self.terms.idf, "coef": self.coef, "intercept": np.array([self.intercept])}
         save_file(arrays, folder / "ridge.safetensors")
         facts = {"schema_version": SCHEMA_VERSION, "blocks": BLOCKS, "alpha": self.alpha, "rows": self.rows}
-        facts |= {"cv_log_rmse": self.cv_log_rmse, "vocabulary": self.terms.vocabulary}
+        facts |= {"cv_log_rmse": self.cv_log_rmse, "vocabulary": self.terms.vocabulary, "bounds": list(self.bounds)}
         write_text_atomic(folder / "ridge.json", json.dumps(facts, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -113,4 +116,6 @@ def _assembled(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> TfidfRid
     terms = Terms({block: list(facts["vocabulary"][block]) for block in BLOCKS}, arrays["idf"])
     ridge = TfidfRidge(float(facts["alpha"]), int(facts["rows"]), dict(facts["cv_log_rmse"]), terms)
     ridge.coef, ridge.intercept = arrays["coef"], float(arrays["intercept"][0])
+    low, high = facts.get("bounds", PRICE_RANGE)  # ridges of earlier versions carry none
+    ridge.bounds = float(low), float(high)
     return ridge

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pricelab.catalog import MAX_PRICE_USD, MIN_PRICE_USD, Item
+from pricelab.items import PRICE_RANGE, Item
 
 Rows = Sequence[Item] | Sequence[str]
 
@@ -40,10 +40,14 @@ def prices_of(rows: Rows, prices: Sequence[float] | None, least: int) -> np.ndar
     return usd
 
 
-def to_usd(log_price: np.ndarray) -> np.ndarray:
-    """Dollars from natural logarithms, kept within $1–$999."""
-    log_bounds = np.log((MIN_PRICE_USD, MAX_PRICE_USD))
-    return np.exp(np.clip(log_price.astype(np.float64), *log_bounds)).clip(MIN_PRICE_USD, MAX_PRICE_USD)
+def bounds_of(prices: np.ndarray) -> tuple[float, float]:
+    """What predictions are kept within: $1–$999, or as far beyond as the training prices went."""
+    return min(PRICE_RANGE[0], float(prices.min())), max(PRICE_RANGE[1], float(prices.max()))
+
+
+def to_usd(log_price: np.ndarray, bounds: tuple[float, float] = PRICE_RANGE) -> np.ndarray:
+    """Prices from natural logarithms, kept within ``bounds``."""
+    return np.exp(np.clip(log_price.astype(np.float64), *np.log(bounds))).clip(*bounds)
 
 
 def not_fitted() -> ValueError:
