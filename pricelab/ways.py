@@ -52,7 +52,7 @@ WAYS = {
     for way in (
         Way("small", "from scratch, 1.1 M", "full", 3e-3, "small"),
         Way("scratch", "from scratch, the base's shape", "full", 3e-3, "random"),
-        Way("full", "full fine-tuning", "full", 3e-4, "base"),
+        Way("full", "full fine-tuning", "full", 1e-4, "base"),
         Way("lora", "LoRA", "lora", 1e-3, "base"),
         Way("qlora", "QLoRA", "qlora", 1e-3, "base"),
     )
