@@ -47,8 +47,9 @@ def test_forgetting_draws_factors_left_and_price_errors_right():
     assert left.get_xscale() == left.get_yscale() == right.get_xscale() == "log"
 
 
-@pytest.mark.parametrize("highest", [0.05, 1.0, 8.0])
+@pytest.mark.parametrize("highest", [0.05, 1.0, 8.0, 13.0, 20.0])
 def test_factors_are_ticked_in_plain_numbers_that_do_not_crowd(highest):
     figure = risks.forgetting([trial("lora", 1e-3, lost=highest), trial("full", 1e-4, lost=0)], prices=[20.0, 60.0])
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert 1 <= len(ticks) <= 8 and "×1" in ticks and all(tick.startswith("×") for tick in ticks)
+    assert not any("e" in tick for tick in ticks)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pricelab.forgetting import Trial
 
 METHODS = {"full": (VERMILION, "s"), "lora": (BLUE, "o"), "qlora": (GREEN, "^")}  # colour, marker
+MOST_TICKS = 8
 LEAST_SPAN_USD = 20  # of the axis of price errors: differences of cents must not look like much
 NAMES = {"full": "full", "lora": "LoRA", "qlora": "QLoRA"}
 SIDEWAYS = {
@@ -106,11 +107,11 @@ def _label(method: str, mixed: bool) -> str:
 def _plain_ticks(axes: "Axes") -> None:
     """Factors such as 1, 1.2, 3, 100 instead of powers of ten."""
     low, high = axes.get_ylim()
-    every = [factor * 10.0**power for power in range(-3, 9) for factor in (1, 1.2, 1.5, 2, 3, 5, 7)]
-    inside = [tick for tick in every if low <= tick <= high]
-    if len(inside) > 8:
-        inside = [tick for tick in inside if f"{tick:.0e}"[0] in "13"]
-    if len(inside) > 8:
-        inside = [tick for tick in inside if f"{tick:.0e}"[0] == "1"]
-    axes.yaxis.set_ticks(inside, [f"×{tick:,.3g}" for tick in inside])
+    grids = (((1, 1.2, 1.5, 2, 3, 5, 7), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3))  # factors, powers apart
+    for factors, apart in grids:
+        every = [factor * 10.0**power for power in range(-3 * apart, 13, apart) for factor in factors]
+        inside = [tick for tick in every if low <= tick <= high]
+        if len(inside) <= MOST_TICKS:
+            break
+    axes.yaxis.set_ticks(inside, [f"×{tick:,.0f}" if tick >= 100 else f"×{tick:.3g}" for tick in inside])
     axes.yaxis.set_ticks([], minor=True)
