@@ -158,7 +158,7 @@ def test_curves_show_every_way_seed_and_reference():
     told = [text.get_text() for text in axes.get_legend().get_texts()]
     assert told == [*(WAYS[way].words for way in FORMS), "ridge", "measured just now"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["24", "50", "200"]
-    assert axes.get_ylabel() == "mean absolute error, US dollars"
+    assert axes.get_ylabel() == "mean absolute error, USD"
 
 
 def test_costs_stand_on_a_log_axis_in_flops():

@@ -30,6 +30,7 @@ FORMS = {
     "small": (ORANGE, "D", ":"), "scratch": (VERMILION, "s", "--"), "full": (GREEN, "^", "-."),
     "lora": (BLUE, "o", "-"), "qlora": (PURPLE, "v", (0, (5, 1, 1, 1, 1, 1))),
 }  # fmt: skip
+SIDEWAYS = {"small": 0.92, "scratch": 0.96, "full": 1.0, "lora": 1.04, "qlora": 1.08}  # so that marks don't hide
 REFERENCES = (":", "--", "-.")
 
 
@@ -47,17 +48,20 @@ def error_by_examples(
         ax: draw here instead of on a new figure.
     """
     title = f"Error on {split} by number of examples"
-    axes = new_axes(ax, title, "training items (log scale)", "mean absolute error, US dollars")
+    axes = new_axes(ax, title, "training items (log scale)", "mean absolute error, USD")
     for key, (colour, marker, line) in FORMS.items():
         found = recorded.by_size(split).get(WAYS[key].words, {})
         sizes = sorted(found)
         for size in sizes:
-            axes.plot([size] * len(found[size]), found[size], marker, color=colour, alpha=0.55, markersize=6)
+            axes.plot(
+                [size * SIDEWAYS[key]] * len(found[size]), found[size], marker, color=colour, alpha=0.55, markersize=6
+            )
         means = [float(np.mean(found[size])) for size in sizes]
-        axes.plot(sizes, means, color=colour, linestyle=line, linewidth=2, marker=marker, markersize=3,
+        places = [size * SIDEWAYS[key] for size in sizes]
+        axes.plot(places, means, color=colour, linestyle=line, linewidth=2, marker=marker, markersize=3,
                   label=words(WAYS[key].words))  # fmt: skip
         for items, error in _live_marks(live, key, split):
-            axes.plot(items, error, marker, color=colour, markersize=12,
+            axes.plot(items * SIDEWAYS[key], error, marker, color=colour, markersize=12,
                       markerfacecolor="none", markeredgewidth=2)  # fmt: skip
     for (name, by_size), line in zip((reference or {}).items(), REFERENCES, strict=False):
         sizes = sorted(by_size)
@@ -89,7 +93,7 @@ def error_against_cost(
         reference: name → error in US dollars of what needs next to no compute; grey lines.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, f"Error on {split} against compute", "", "mean absolute error, US dollars")
+    axes = new_axes(ax, f"Error on {split} against compute", "", "mean absolute error, USD")
     sizes = sorted({trial.items for trial in trials.trials})
     for key, (colour, marker, _) in FORMS.items():
         for number, trial in enumerate(trials.of(key)):
