@@ -20,7 +20,7 @@ from pricelab.prompt import follows_format
 from pricelab.training import Recipe, encode, load_trainable, price_loss, train
 
 LEAST_PASSES = 200  # items that a run sees at least: a smaller set goes by several times
-TIMED_BATCHES = 4  # batches whose operations are counted
+TIMED_BATCHES = 4  # batches whose operations are counted; items of the warm-up
 WRITTEN_TOKENS = 4  # three digits and the end: a longer answer has broken the contract already
 
 
@@ -127,6 +127,7 @@ def attempt(
     profile = detect()
     base = base or profile.base
     recipe = Recipe(epochs=passes(len(items)), batch_size=profile.batch_size, learning_rate=way.learning_rate)
+    _warm_up(way.method, items[:TIMED_BATCHES], seed)
     with peak_memory(_device()) as peak:
         loaded, model = begin(way, base, recipe, seed)
         seconds = train(model, loaded, items, recipe, None, seed, progress).seconds
@@ -147,6 +148,22 @@ def attempt(
         general_bits_per_byte=bits, estimates=estimates,
         disk_bytes=saved_bytes(model, keep),  # last, because it rounds the weights
     )  # fmt: skip
+
+
+def attempt_apart(*args: Any, **options: Any) -> Trial:
+    """`attempt` in a fresh process, where no memory that an earlier trial freed is used again, uncounted."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(attempt, *args, **options).result()
+
+
+def _warm_up(method: str, items: Sequence[Item], seed: int) -> None:
+    """Train a toy in the same way, so that loading libraries counts neither as seconds nor as memory."""
+    recipe = Recipe(epochs=1)
+    loaded, model = load_trainable("tiny", method, recipe, seed)
+    train(model, loaded, items, recipe, None, seed, progress=False)
 
 
 def begin(way: Way, base: str, recipe: Recipe, seed: int) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ import torch
 
 from pricelab.prompt import answer_tokens
 from pricelab.training import Recipe, encode
-from pricelab.ways import LEAST_PASSES, WAYS, Trial, attempt, begin, flops_per_token, passes, saved_bytes
+from pricelab.ways import LEAST_PASSES, WAYS, Trial, attempt, attempt_apart, begin, flops_per_token, passes, saved_bytes
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,13 @@ def test_a_run_repeats_itself(trials, toy_catalog, toy_base):
     held_out = {"test": toy_catalog["test"][:5], "validation": toy_catalog["validation"][:4]}
     again = attempt(WAYS["lora"], toy_catalog["train"][:40], held_out, base=str(toy_base), asked=1)
     assert again.estimates == trials["lora"].estimates and again.general_nats == trials["lora"].general_nats
+
+
+def test_a_trial_in_its_own_process_comes_to_the_same(trials, toy_catalog, toy_base):
+    held_out = {"test": toy_catalog["test"][:5], "validation": toy_catalog["validation"][:4]}
+    again = attempt_apart(WAYS["lora"], toy_catalog["train"][:40], held_out, base=str(toy_base), asked=1)
+    assert again.estimates["test"] == pytest.approx(trials["lora"].estimates["test"], abs=2)
+    assert 0 < again.peak_bytes < 1e9
 
 
 def test_weights_are_kept_where_they_are_asked_for(toy_base, tmp_path):
