@@ -135,8 +135,8 @@ def test_a_gpu_is_waited_for(monkeypatch):
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_four_bit_copy_multiplies_with_the_weights_made_by_hand(dtype, bias):
     torch.manual_seed(0)
-    plain = torch.nn.Linear(96, 64, bias=bias).to(dtype)
-    layer, x = formats.four_bit_copy(plain), torch.randn(5, 96, dtype=dtype)
+    plain = torch.nn.Linear(128, 64, bias=bias).to(dtype)
+    layer, x = formats.four_bit_copy(plain), torch.randn(5, 128, dtype=dtype)
     rounded = nf4.store(plain.weight).dequantise().to(dtype)
     assert torch.allclose(layer(x), torch.nn.functional.linear(x, rounded, plain.bias), rtol=1e-2, atol=1e-3)
 
