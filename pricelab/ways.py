@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pricelab.catalog import Item
-from pricelab.profiles import detect
+from pricelab.profiles import detect, pick_device, pick_precision
 from pricelab.prompt import follows_format
 from pricelab.training import Recipe, encode, load_trainable, price_loss, train
 
@@ -128,7 +128,7 @@ def attempt(
     base = base or profile.base
     recipe = Recipe(epochs=passes(len(items)), batch_size=profile.batch_size, learning_rate=way.learning_rate)
     _warm_up(way.method, items[:TIMED_BATCHES], seed)
-    with peak_memory(_device()) as peak:
+    with peak_memory(pick_device()) as peak:
         loaded, model = begin(way, base, recipe, seed)
         seconds = train(model, loaded, items, recipe, None, seed, progress).seconds
     tokens = sum(len(example["input_ids"]) for example in encode(loaded.tokenizer, items, recipe.max_text_tokens))
@@ -183,7 +183,6 @@ def flops_per_token(model: Any, base: Any, items: Sequence[Item], recipe: Recipe
     from torch.utils.flop_counter import FlopCounterMode
 
     from pricelab.backbone import autocast
-    from pricelab.profiles import pick_precision
     from pricelab.training import collate
 
     examples = encode(base.tokenizer, items[: TIMED_BATCHES * recipe.batch_size], recipe.max_text_tokens)
@@ -231,9 +230,3 @@ def _general(pricer: Any) -> tuple[float, float]:
     nats, tokens = passage_losses(pricer.model, pricer.base.tokenizer, texts)
     size = sum(len(text.encode()) for text in texts)
     return float(nats.sum() / tokens.sum()), float(nats.sum() / np.log(2) / size)
-
-
-def _device() -> str:
-    from pricelab.profiles import pick_device
-
-    return pick_device()
