@@ -1,67 +1,29 @@
-"""The training loop, for three methods through one function: all weights, LoRA, QLoRA.
+"""One training run, for three methods through one function: all weights, LoRA, QLoRA.
 
 The loop, checkpoints and resuming are transformers' `Trainer`, the adapters peft's, the 4-bit weights bitsandbytes'.
-Ours is the shape of the job: a short prompt whose few price tokens are the only ones that carry a loss, so only their
-rows go through the vocabulary head. How items become examples is left to `examples`, when a run ends early to
-`stopping`, what surrounds a run to `finetuning`. Introduced in notebook 07.
-
-Notation: B items, T tokens, R label rows, V the vocabulary.
+What makes it ours, the loss and the batches, is in `price_trainer`; how items become examples in `examples`, when a run
+ends early in `stopping`, what surrounds a run in `finetuning`. Introduced in notebook 07.
 """
 
 import contextlib
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
-from pricelab.costs.shapes import ALL_LINEAR
 from pricelab.examples import IGNORED, collate, encode, mixed_in
 from pricelab.files import read_json
-from pricelab.profiles import pick_precision
+from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer_arguments
 from pricelab.progress import LossDisplay
-from pricelab.stopping import EarlyStop, TimeBudget, rate, validation_losses
+from pricelab.recipe import METHODS, Recipe
+from pricelab.stopping import EarlyStop, TimeBudget, validation_losses
 
 __all__ = ["IGNORED", "METHODS", "Recipe", "Trained", "add_adapters", "collate", "encode", "load_trainable"]
 __all__ += ["mixed_loss", "newest_checkpoint", "price_loss", "train"]
-
-METHODS = ("qlora", "lora", "full")
-EVALUATION_BATCH = 16  # items
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of a training run."""
-
-    epochs: float = 1.0  # passes over the training items
-    batch_size: int = 4  # items per optimizer step
-    learning_rate: float = 1e-3  # peak: linear warm-up, then cosine decay to 0
-    warmup: float = 0.05  # share of the steps
-    rank: int = 8  # r of the LoRA matrices
-    alpha: int = 16  # LoRA's scale is alpha / rank
-    targets: tuple[str, ...] = ALL_LINEAR  # layers that get an adapter
-    max_text_tokens: int = 128  # longer texts are cut there
-    save_every: int = 25  # steps between checkpoints
-    evaluate_every: int = 10  # steps between evaluations, when there are validation items
-    patience: int | None = 3  # evaluations in a row without a gain, after which training stops; None: only watch
-    mixed: float = 0.2  # share of general texts among all examples, when there are any
-
-    def __post_init__(self) -> None:
-        shares = ("warmup", "mixed")
-        for name, value in vars(self).items():
-            if name not in (*shares, "targets") and not (value is None and name == "patience") and not value > 0:
-                raise ValueError(f"{name} must be more than 0, got {value!r}")
-        for name in shares:
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is a share, from 0 to less than 1, got {getattr(self, name)!r}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as JSON holds them."""
-        return {**asdict(self), "targets": list(self.targets)}
 
 
 @dataclass(frozen=True)
@@ -94,28 +56,6 @@ def add_adapters(model: Any, recipe: Recipe) -> Any:
     )
     with quiet():
         return get_peft_model(model, config)
-
-
-def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
-    """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head."""
-    import torch
-
-    hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
-    labels = inputs["labels"][:, 1:]
-    carries_loss = labels != IGNORED
-    logits = head_logits(model, hidden[:, :-1][carries_loss])
-    return torch.nn.functional.cross_entropy(logits, labels[carries_loss])
-
-
-def mixed_loss(model: Any, inputs: dict[str, Any]) -> Any:
-    """`price_loss` of a batch that holds items and plain texts: either kind counts by its examples, not its tokens.
-
-    A text has twenty times as many labels as a price; by tokens it would drown out the prices.
-    """
-    plain = inputs["labels"][:, 1] != IGNORED
-    kinds = [rows for rows in (plain, ~plain) if rows.any()]
-    parts = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in kinds]
-    return sum(rows.float().mean() * price_loss(model, part) for rows, part in zip(kinds, parts, strict=True))
 
 
 def train(
@@ -151,7 +91,8 @@ def train(
         # The best weights wait on disk: as checkpoints do, so that a resumed run still knows them.
         folder = checkpoints or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         loss = mixed_loss if mix else price_loss
-        trainer = _trainer(model, base, encoded, recipe, folder, seed, checkpoints is not None, loss, budget)
+        arguments = trainer_arguments(base, recipe, folder, seed, checkpoints is not None, bool(validation))
+        trainer = PriceTrainer(model, base, encoded, recipe, arguments, loss, budget)
         for callback in (budget, early if validation else None, LossDisplay() if progress else None):
             if callback is not None:
                 trainer.add_callback(callback)
@@ -188,62 +129,3 @@ def _is_whole(state: Path) -> bool:
         return bool(read_json(state))
     except ValueError:
         return False
-
-
-def _trainer(
-    model: Any, base: Base, examples: dict[str, list], recipe: Recipe, folder: Path, seed: int, keep: bool,
-    loss_of: Any, budget: TimeBudget | None,
-) -> Any:  # fmt: skip
-    import torch
-    from transformers import PrinterCallback, Trainer, TrainingArguments
-    from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
-
-    dtype, _ = pick_precision(base.device)
-
-    class PriceTrainer(Trainer):
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
-            with autocast(base.device, dtype):
-                loss = loss_of(model, inputs)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss became {loss.item()} at step {self.state.global_step + 1}; lower the learning rate "
-                    f"(it is {recipe.learning_rate:g}) and start again with --overwrite"
-                )
-            return (loss, {}) if return_outputs else loss
-
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
-            # in another order. This one, here for a single process, is seeded by the epoch.
-            chosen = examples["train"]
-            return DistributedLengthGroupedSampler(recipe.batch_size, chosen, num_replicas=1, rank=0, seed=seed)
-
-        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            if budget is None:
-                return super().create_scheduler(num_training_steps, optimizer)
-            warmup = self.args.get_warmup_steps(num_training_steps) / num_training_steps
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                optimizer or self.optimizer,
-                lambda step: rate(budget.share(step / num_training_steps), warmup),
-            )
-            return self.lr_scheduler
-
-    validated = bool(examples["validation"])
-    stops = validated and recipe.patience is not None
-    every = recipe.evaluate_every if validated else recipe.save_every
-    arguments = TrainingArguments(
-        output_dir=str(folder), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        save_strategy="steps" if keep or stops else "no", save_steps=every, save_only_model=not keep,
-        save_total_limit=2, eval_strategy="steps" if validated else "no", eval_steps=every,
-        load_best_model_at_end=stops, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
-        logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
-        remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,
-        dataloader_pin_memory=False, label_names=["labels"],
-    )  # fmt: skip
-    pad = base.tokenizer.pad_token_id
-    trainer = PriceTrainer(
-        model=model, args=arguments, train_dataset=examples["train"], eval_dataset=examples["validation"] or None,
-        data_collator=lambda batch: collate(batch, pad),
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    return trainer

@@ -1,0 +1,115 @@
+"""transformers' `Trainer` for one shape of job: a short prompt whose few price tokens are the only ones with a loss.
+
+Only the rows before a price token go through the vocabulary head, batches hold texts of similar length, and the loss
+must stay a finite number. When a run ends is left to `stopping`, what surrounds it to `training`. Introduced in
+notebook 07.
+
+Notation: B items, T tokens, R label rows, V the vocabulary.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
+
+from pricelab.backbone import autocast, head_logits, hidden_states
+from pricelab.bases import Base
+from pricelab.examples import IGNORED, collate
+from pricelab.profiles import pick_precision
+from pricelab.recipe import Recipe
+from pricelab.stopping import TimeBudget, rate
+
+EVALUATION_BATCH = 16  # items
+
+
+def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
+    """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head."""
+    hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
+    labels = inputs["labels"][:, 1:]
+    carries_loss = labels != IGNORED
+    logits = head_logits(model, hidden[:, :-1][carries_loss])
+    return torch.nn.functional.cross_entropy(logits, labels[carries_loss])
+
+
+def mixed_loss(model: Any, inputs: dict[str, Any]) -> Any:
+    """`price_loss` of a batch that holds items and plain texts: either kind counts by its examples, not its tokens.
+
+    A text has twenty times as many labels as a price; by tokens it would drown out the prices.
+    """
+    plain = inputs["labels"][:, 1] != IGNORED
+    kinds = [rows for rows in (plain, ~plain) if rows.any()]
+    parts = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in kinds]
+    return sum(rows.float().mean() * price_loss(model, part) for rows, part in zip(kinds, parts, strict=True))
+
+
+class PriceTrainer(Trainer):
+    """A `Trainer` that learns the prices of encoded ``examples`` (train, validation) on a loaded ``base``."""
+
+    def __init__(
+        self, model: Any, base: Base, examples: dict[str, list], recipe: Recipe, arguments: TrainingArguments,
+        loss_of: Callable[[Any, dict[str, Any]], Any], budget: TimeBudget | None,
+    ) -> None:  # fmt: skip
+        pad = base.tokenizer.pad_token_id
+        super().__init__(
+            model=model, args=arguments, train_dataset=examples["train"], eval_dataset=examples["validation"] or None,
+            data_collator=lambda batch: collate(batch, pad),
+        )  # fmt: skip
+        self.remove_callback(PrinterCallback)
+        self.base, self.recipe, self.loss_of, self.budget = base, recipe, loss_of, budget
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+        """The loss of a batch; `FloatingPointError` when it is no finite number."""
+        dtype, _reason = pick_precision(self.base.device)
+        with autocast(self.base.device, dtype):
+            loss = self.loss_of(model, inputs)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss.item()} at step {self.state.global_step + 1}; lower the learning rate "
+                f"(it is {self.recipe.learning_rate:g}) and start again with --overwrite"
+            )
+        return (loss, {}) if return_outputs else loss
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Linear warm-up and cosine decay over the steps, or over the time where that is what ends the run."""
+        if self.budget is None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        warmup, budget = self.args.get_warmup_steps(num_training_steps) / num_training_steps, self.budget
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer or self.optimizer, lambda step: rate(budget.share(step / num_training_steps), warmup)
+        )
+        return self.lr_scheduler
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
+        # in another order. This one, here for a single process, is seeded by the epoch.
+        batch, chosen = self.recipe.batch_size, train_dataset or self.train_dataset
+        return DistributedLengthGroupedSampler(batch, chosen, num_replicas=1, rank=0, seed=self.args.seed)
+
+
+def trainer_arguments(base: Base, recipe: Recipe, folder: Path, seed: int, keep: bool, validated: bool) -> Any:
+    """transformers' arguments for a run: what ``recipe`` asks for, with checkpoints in ``folder``.
+
+    Args:
+        base: what is trained.
+        recipe: settings.
+        folder: of the checkpoints.
+        seed: of the order of the examples.
+        keep: whether the run is to be resumable; else only the best weights are kept, where they are watched.
+        validated: whether there are validation items.
+    """
+    dtype, _ = pick_precision(base.device)
+    stops = validated and recipe.patience is not None
+    every = recipe.evaluate_every if validated else recipe.save_every
+    return TrainingArguments(
+        output_dir=str(folder), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
+        save_strategy="steps" if keep or stops else "no", save_steps=every, save_only_model=not keep,
+        save_total_limit=2, eval_strategy="steps" if validated else "no", eval_steps=every,
+        load_best_model_at_end=stops, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
+        logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
+        remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,
+        dataloader_pin_memory=False, label_names=["labels"],
+    )  # fmt: skip
