@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+
+from pricelab import cli_training as training
 
 app = typer.Typer(
     help="Measure the difference between training a language model and fine-tuning one, on product prices.",
@@ -163,30 +165,51 @@ def finetune(
         str | None,
         typer.Option(metavar="KEY|FOLDER|HUB_ID", help="The base model. Default: what fits this machine."),
     ] = None,
-    method: Annotated[Literal["qlora", "lora", "full"], typer.Option(help="How to adapt the base.")] = "qlora",
+    method: training.Method = "qlora",
     seed: Seed = 0,
-    minutes: Annotated[float | None, typer.Option(help="Train so long at most. Default: a few passes.")] = None,
     column: ColumnNames = None,
     currency: Currency = None,
     decimal: Decimal = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
+    minutes: training.Minutes = None,
+    epochs: training.Epochs = None,
+    batch: training.Batch = None,
+    learning_rate: training.LearningRate = None,
+    rank: training.Rank = None,
+    alpha: training.Alpha = None,
+    dropout: training.Dropout = None,
+    targets: training.Targets = None,
+    rslora: training.RsLora = False,
+    dora: training.Dora = False,
+    early_stopping: training.EarlyStopping = False,
+    patience: training.Patience = None,
+    report_to: training.ReportTo = None,
 ) -> None:
     """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
 
     Example: pricelab finetune shop.csv --out runs/shop
 
-    Example: pricelab finetune workshop --out runs/tiny --base tiny
+    Example: pricelab finetune workshop --out runs/tiny --base tiny --rank 16 --early-stopping
 
     Example: pricelab finetune amazon-2023:Appliances --out runs/appliances
     """
     from pricelab import Pricer, load_catalog
     from pricelab import finetune as tune
+    from pricelab.choices import early_stopping as watched
     from pricelab.comparison import compare
+    from pricelab.profiles import detect
 
+    choices = training.chosen(
+        method, report_to, epochs=epochs, batch_size=batch, learning_rate=learning_rate, rank=rank, alpha=alpha,
+        dropout=dropout, targets=targets, rslora=rslora, dora=dora, patience=patience,
+    )  # fmt: skip
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     print(loaded.report, file=sys.stderr)
-    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, minutes=minutes)
+    options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or ()}
+    if early_stopping or patience is not None:
+        options["validation"], choices = watched(loaded, detect(), choices, seed)
+    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
     if result.stopped:
         print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)

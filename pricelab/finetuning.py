@@ -6,7 +6,7 @@ The loop itself is in `training`, the folder's format in `artifacts`. Introduced
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ import numpy as np
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.baselines import TfidfRidge
 from pricelab.catalog import Catalog, Item
+from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.prompt import MAX_DIGITS
 from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
+from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
 RESULT = "result"  # in there, until it is whole
@@ -45,6 +47,7 @@ def finetune(
     catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
     recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True, minutes: float | None = None,
     validation: Sequence[Item] = (), mix: Sequence[str] = (),
+    choices: Mapping[str, Any] | None = None, report_to: str | Sequence[str] = (),
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
@@ -61,30 +64,35 @@ def finetune(
         progress: show a progress bar and the loss while training.
         minutes: train so long at most; the learning rate then reaches 0 by that time.
         validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
+            None of them is trained on.
         mix: general texts to learn beside the items, against forgetting.
+        choices: settings by name that differ from the recipe, such as ``{"rank": 16}``.
+        report_to: experiment trackers such as ``"tensorboard"``; by default nothing is reported anywhere.
 
     Raises:
-        ValueError: unknown method, too few items, prices that the prompt can't write, or a folder that holds
-            something else.
+        ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
+            can't write, or a folder that holds something else.
         FloatingPointError: the loss stopped being a finite number.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
-    profile, folder = detect(), Path(out)
+    profile, folder, choices = detect(), Path(out), choices or {}
+    check_choices(choices, method, recipe)
+    trackers = Trackers((report_to,) if isinstance(report_to, str) else tuple(report_to), folder)
     base = base or profile.base
-    items: Sequence[Item] = catalog["train"]
-    if recipe is None and minutes is None:
+    items: Sequence[Item] = without(catalog["train"], validation)
+    _check_sizes({"train": items, "calibration": catalog["calibration"]})
+    if recipe is None and minutes is None and "epochs" not in choices:
         items = _affordable(items, profile.max_item_passes, seed)
-    recipe = recipe or default_recipe(profile, method, len(items), timed=minutes is not None)
+    recipe = chosen_recipe(recipe or default_recipe(profile, method, len(items), minutes is not None), choices)
     extras = _extras(minutes, validation, mix)
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
-    _check_sizes(catalog)
     _check_prices(catalog)
     check_folder(folder, settings, overwrite)
     loaded, model = load_trainable(base, method, recipe, seed)
     open_folder(folder, settings)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
-    options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix}
+    options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
     if method == "full":
         _round_as_saved(model, loaded.device)
@@ -152,9 +160,9 @@ def default_recipe(profile: Profile, method: str, items: int, timed: bool = Fals
     )
 
 
-def _check_sizes(catalog: Catalog) -> None:
+def _check_sizes(splits: Mapping[str, Sequence[Item]]) -> None:
     for split, least in (("train", TRAINING_MINIMUM), ("calibration", fewest_items(LEVEL))):
-        if (n := len(catalog[split])) < least:
+        if (n := len(splits[split])) < least:
             raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
 
 

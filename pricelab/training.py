@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pricelab.adapters import add_adapters
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
 from pricelab.examples import IGNORED, collate, encode, mixed_in
@@ -21,6 +22,7 @@ from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer
 from pricelab.progress import LossDisplay
 from pricelab.recipe import METHODS, Recipe
 from pricelab.stopping import EarlyStop, TimeBudget, validation_losses
+from pricelab.trackers import Trackers
 
 __all__ = ["IGNORED", "METHODS", "Recipe", "Trained", "add_adapters", "collate", "encode", "load_trainable"]
 __all__ += ["mixed_loss", "newest_checkpoint", "price_loss", "train"]
@@ -47,20 +49,10 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
         return base, base.model if method == "full" else add_adapters(base.model, recipe)
 
 
-def add_adapters(model: Any, recipe: Recipe) -> Any:
-    """Freeze ``model`` and add LoRA matrices (arXiv 2106.09685) in fp32 to the layers that the recipe names."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(recipe.targets), task_type="CAUSAL_LM"
-    )
-    with quiet():
-        return get_peft_model(model, config)
-
-
 def train(
     model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
     progress: bool = True, *, minutes: float | None = None, validation: Sequence[Item] = (), mix: Sequence[str] = (),
+    trackers: Trackers | None = None,
 ) -> Trained:  # fmt: skip
     """Train ``model`` in place.
 
@@ -78,6 +70,7 @@ def train(
         validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept
             (unless the recipe's patience is None).
         mix: general texts to learn beside the items, against forgetting.
+        trackers: where the losses are reported; None: nowhere.
 
     Raises:
         FloatingPointError: the loss stopped being a finite number.
@@ -92,6 +85,8 @@ def train(
         folder = checkpoints or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         loss = mixed_loss if mix else price_loss
         arguments = trainer_arguments(base, recipe, folder, seed, checkpoints is not None, bool(validation))
+        if trackers is not None:
+            stack.enter_context(trackers.reporting(arguments))
         trainer = PriceTrainer(model, base, encoded, recipe, arguments, loss, budget)
         for callback in (budget, early if validation else None, LossDisplay() if progress else None):
             if callback is not None:

@@ -341,7 +341,7 @@ def test_finetune_passes_everything_on_and_reports(command, trainer, pricer, tmp
     assert "41 rows read, 40 kept" in error and "call us" in error
     assert sum(map(len, trainer.pop("catalog").splits.values())) == 40
     expected = {"out": tmp_path / "run", "base": "tiny", "method": "lora", "seed": 3, "overwrite": True}
-    expected["minutes"] = None
+    expected |= {"minutes": None, "choices": {}, "report_to": ()}
     assert trainer == expected
 
 
@@ -364,6 +364,41 @@ def test_finetune_reads_tsv_with_a_decimal_mark_and_a_currency(command, trainer,
 def test_finetune_refuses_what_it_does_not_know(extra, command, trainer, tmp_path):
     code, _, error = command("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run", *extra)
     assert code == 2 and error and not trainer
+
+
+def test_finetune_passes_on_only_what_was_chosen(command, trainer, pricer, tmp_path):
+    options = ("--rank", "16", "--dropout", "0.1", "--targets", "attention", "--dora", "--batch", "2")
+    options += ("--learning-rate", "0.002", "--epochs", "1.5")
+    assert command("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run", *options)[0] == 0
+    assert trainer["choices"] == {
+        "rank": 16, "dropout": 0.1, "targets": ("q_proj", "k_proj", "v_proj", "o_proj"), "dora": True,
+        "batch_size": 2, "learning_rate": 0.002, "epochs": 1.5,
+    }  # fmt: skip
+    assert "validation" not in trainer and trainer["report_to"] == ()
+
+
+@pytest.mark.parametrize("options", [("--early-stopping",), ("--patience", "5")])
+def test_finetune_stops_early_on_validation_items_of_its_own(options, command, trainer, pricer, tmp_path):
+    assert command("finetune", shop(tmp_path / "shop.csv", 200), "--out", tmp_path / "run", *options)[0] == 0
+    assert len(trainer["validation"]) == 16 and set(trainer["validation"]) < set(trainer["catalog"]["train"])
+    assert trainer["choices"].get("patience") == (5 if "5" in options else None)
+    assert trainer["choices"]["evaluate_every"] >= 10
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("--rank", "0"), "rank must be more than 0"),
+        (("--dropout", "1"), "dropout is a share"),
+        (("--targets", ","), "targets name no layer"),
+        (("--method", "full", "--rank", "4"), "full fine-tuning has none"),
+        (("--report-to", "papyrus"), "unknown tracker papyrus"),
+        (("--report-to", "clearml"), "pip install clearml"),
+    ],
+)
+def test_finetune_refuses_options_before_it_reads_anything(options, words, command, trainer, tmp_path):
+    code, _, error = command("finetune", tmp_path / "not-read.csv", "--out", tmp_path / "run", *options)
+    assert code == 2 and words in error and not trainer
 
 
 def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path):
