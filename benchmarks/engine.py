@@ -1,0 +1,373 @@
+"""The engine against TRL's `SFTTrainer` on the same work: `python -m benchmarks.engine`.
+
+Same weights, products, batch, LoRA and precision; each run in a process of its own, the engines in turn, so that a busy
+minute hits both. Speeds, peaks and losses go to ``data/results/engine-<device>.json`` with the machine, from where
+`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. What this machine lacks is skipped in words.
+
+Notation: N weights of the layers that a token is multiplied with, A weights of the adapters.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.results import RESULTS
+from pricelab.costs.shapes import ATTENTION
+from pricelab.files import write_json_atomic
+from pricelab.normalise import this_machine
+from pricelab.training import Recipe
+
+BATCH, RANK = 16, 32
+WARM_UP, STEPS, REPEATS = 2, 8, 3
+SAME_STEPS = 6  # of the runs whose losses are compared
+GPU_SHAPE = "Qwen3-1.7B"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run of either engine."""
+
+    engine: str  # "pricelab" or "trl"
+    method: str  # "lora" or "qlora"
+    base: str = "smollm2-135m"
+    checkpointing: bool = False  # TRL's default is True: slower, and smaller
+    same_order: bool = False  # batches in the order of the items, so that losses can be compared
+    precision: str = "bf16"  # what the machine does best, or "fp32"
+    steps: int = STEPS
+
+    @property
+    def name(self) -> str:
+        """In words, for tables."""
+        words = {"pricelab": "pricelab", "trl": "TRL"}[self.engine]
+        return f"{words}, gradient checkpointing" if self.checkpointing else words
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run took."""
+
+    items_per_second: float
+    tokens_per_second: float  # without padding
+    peak_bytes: int  # loading and training, above the process that imported the libraries
+    losses: list[float]  # nats a token, of each step, the warm-up's first
+    width: float  # tokens a row, padding included, mean over the timed steps
+
+
+class Clock:
+    """Times the steps after the warm-up; a callback of transformers' `Trainer`."""
+
+    def __new__(cls) -> Any:
+        """A `TrainerCallback`, made here so that importing this file stays quick."""
+        from transformers import TrainerCallback
+
+        class Watching(TrainerCallback):
+            started = ended = 0.0
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.ended = time.perf_counter()
+                if state.global_step == WARM_UP:
+                    self.started = self.ended
+
+        return Watching()
+
+
+def run(job: Job) -> Measured:
+    """Do ``job`` here; `apart` does it in a process of its own, as memory needs."""
+    from pricelab.costs.peak import peak_memory
+    from pricelab.profiles import pick_device
+
+    warm_up(job)
+    items, clock, seen = work(job), Clock(), []
+    with peak_memory(pick_device()) as peak, _precision(job.precision):
+        trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, items, clock)
+        _same_adapters(trainer.model)
+        _note_batches(trainer, seen)
+        trainer.train()
+    seconds, timed = clock.ended - clock.started, seen[WARM_UP : WARM_UP + job.steps]
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    rows, tokens, cells = (sum(column) for column in zip(*timed, strict=True))
+    return Measured(rows / seconds, tokens / seconds, peak.bytes, losses, cells / rows)
+
+
+def apart(job: Job) -> Measured:
+    """`run` in a fresh process, where no memory that an earlier run freed is used again, uncounted."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(run, job).result()
+
+
+def warm_up(job: Job) -> None:
+    """Train a toy in the same way, so that importing libraries counts neither as time nor as memory."""
+    toy = replace(job, base="tiny", steps=0)
+    with _precision(job.precision):
+        {"pricelab": ours, "trl": theirs}[job.engine](toy, work(toy), Clock()).train()
+
+
+def work(job: Job) -> list[Any]:
+    """The products of a run, as many as its steps take."""
+    from pricelab.catalog import load_catalog
+
+    return load_catalog("workshop")["train"][: BATCH * (WARM_UP + job.steps)]
+
+
+def recipe() -> Recipe:
+    """The settings of both engines."""
+    return Recipe(epochs=1, batch_size=BATCH, rank=RANK, alpha=2 * RANK, targets=ATTENTION, learning_rate=2e-4)
+
+
+def ours(job: Job, items: list[Any], clock: Any) -> Any:
+    """This project's engine, ready to train."""
+    from pricelab.examples import encode
+    from pricelab.price_trainer import PriceTrainer, price_loss, trainer_arguments
+    from pricelab.training import load_trainable
+
+    settings = recipe()
+    base, model = load_trainable(job.base, job.method, settings, seed=0)
+    examples = {"train": encode(base.tokenizer, items, settings.max_text_tokens), "validation": []}
+    folder = Path(tempfile.mkdtemp())
+    arguments = trainer_arguments(base, settings, folder, seed=0, keep=False, validated=False)
+    trainer = _in_order(PriceTrainer, job)(model, base, examples, settings, arguments, price_loss, None)
+    trainer.add_callback(clock)
+    return trainer
+
+
+def theirs(job: Job, items: list[Any], clock: Any) -> Any:
+    """TRL's engine as its documentation uses it, with prompt and completion; only the precision is set."""
+    from datasets import Dataset, disable_progress_bars
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from pricelab.bases import locate, nf4
+    from pricelab.profiles import pick_device, pick_precision
+    from pricelab.prompt import SUFFIX, whole_dollars
+
+    disable_progress_bars()
+    settings, device = recipe(), pick_device()
+    place, _ = locate(job.base)
+    dtype = pick_precision(device)[0] if job.precision != "fp32" else _fp32()
+    options: dict[str, Any] = {"quantization_config": nf4(dtype)} if job.method == "qlora" else {}
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, device_map=device, **options)
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    rows = [{"prompt": f"{item.text.strip()}{SUFFIX}", "completion": str(whole_dollars(item.price))} for item in items]
+    arguments = SFTConfig(
+        output_dir=tempfile.mkdtemp(), num_train_epochs=1, per_device_train_batch_size=BATCH,
+        learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=settings.warmup,
+        gradient_checkpointing=job.checkpointing, bf16=dtype != _fp32(), use_cpu=device == "cpu", seed=0,
+        save_strategy="no", logging_steps=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+    )  # fmt: skip
+    adapters = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, target_modules=list(settings.targets), task_type="CAUSAL_LM"
+    )
+    trainer = _in_order(SFTTrainer, job)(
+        model=model, args=arguments, train_dataset=Dataset.from_list(rows), peft_config=adapters,
+        processing_class=tokenizer, callbacks=[clock],
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _fp32() -> Any:
+    import torch
+
+    return torch.float32
+
+
+def _in_order(trainer: type, job: Job) -> type:
+    """The trainer, with batches in the order of the items where losses are compared."""
+    from torch.utils.data import SequentialSampler
+
+    if not job.same_order:
+        return trainer
+
+    class InOrder(trainer):  # type: ignore[misc, valid-type]
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    return InOrder
+
+
+def _same_adapters(model: Any) -> None:
+    """Start the adapters of both engines from the same numbers."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    weights = {name: weight for name, weight in model.named_parameters() if "lora_A" in name}
+    for name in sorted(weights):
+        start = torch.randn(weights[name].shape, generator=generator) / weights[name].shape[1] ** 0.5
+        weights[name].data.copy_(start)
+
+
+def _note_batches(trainer: Any, seen: list[tuple[int, int, int]]) -> None:
+    """Note rows, tokens and cells (padding included) of each batch."""
+    collate = trainer.data_collator
+
+    def noting(rows: Any) -> Any:
+        batch = collate(rows)
+        mask = batch["attention_mask"]
+        seen.append((len(rows), int(mask.sum()), mask.numel()))
+        return batch
+
+    trainer.data_collator = noting
+
+
+@contextmanager
+def _precision(wanted: str) -> Iterator[None]:
+    """Let pricelab's engine compute in fp32, also where the machine has something faster."""
+    with ExitStack() as stack:
+        if wanted == "fp32":
+            for module in ("bases", "price_trainer"):
+                stack.enter_context(patch(f"pricelab.{module}.pick_precision", lambda _: (_fp32(), "asked for")))
+        yield
+
+
+def matmul_peak() -> float:
+    """FLOP/s of a large square product in the precision of this machine: what a training step could reach at most."""
+    import torch
+
+    from pricelab.profiles import pick_device, pick_precision
+
+    device, size = pick_device(), 2048 if pick_device() == "cpu" else 8192
+    dtype, _ = pick_precision(device)
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+
+    def once() -> float:
+        start = time.perf_counter()
+        torch.matmul(a, b)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    once()
+    return 2 * size**3 / min(once() for _ in range(10))
+
+
+def flops_per_token(base: str) -> float:
+    """4·N + 6·A: forward and the gradients of inputs for a frozen base, and the adapters' own (see `costs.budget`)."""
+    from transformers import AutoConfig
+
+    from pricelab.bases import locate
+    from pricelab.costs.shapes import Shape
+
+    shape = Shape.of(AutoConfig.from_pretrained(locate(base)[0]))
+    return 4 * shape.linear + 6 * shape.lora_parameters(RANK, ATTENTION)
+
+
+def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = apart) -> dict[str, Any]:
+    """Both engines in turn, ``repeats`` times; ratios are of runs side by side."""
+    jobs = {
+        "pricelab": Job("pricelab", method, base),
+        "trl": Job("trl", method, base),
+        "trl_checkpointing": Job("trl", method, base, checkpointing=True),
+    }
+    runs: dict[str, list[Measured]] = {name: [] for name in jobs}
+    for repeat in range(repeats):
+        for name, job in jobs.items():
+            runs[name].append(do(job))
+            print(f"{method}, repeat {repeat + 1} of {repeats}: {told(job.name, runs[name][-1])}", flush=True)
+    facts: dict[str, Any] = {name: summary(found) for name, found in runs.items()}
+    for name in ("trl", "trl_checkpointing"):
+        pairs = zip(runs["pricelab"], runs[name], strict=True)
+        ratios = [(a.items_per_second / b.items_per_second, a.peak_bytes / b.peak_bytes) for a, b in pairs]
+        facts[name]["times_faster"], facts[name]["share_of_peak"] = (
+            spread(list(column)) for column in zip(*ratios, strict=True)
+        )
+    return facts
+
+
+def agreement(method: str, base: str, precision: str, do: Callable[[Job], Measured] = apart) -> dict[str, Any]:
+    """Losses of both engines, step by step, on the same batches from the same weights."""
+    steps = SAME_STEPS - WARM_UP
+    jobs = [
+        Job(engine, method, base, same_order=True, precision=precision, steps=steps) for engine in ("pricelab", "trl")
+    ]
+    mine, other = (do(job).losses for job in jobs)
+    apart_by = max(abs(a - b) / b for a, b in zip(mine, other, strict=True))
+    return {"pricelab": mine, "trl": other, "largest_relative_difference": float(f"{apart_by:.3g}")}
+
+
+def summary(runs: list[Measured]) -> dict[str, Any]:
+    """Median and spread of what several runs took."""
+    return {
+        "items_per_second": spread([one.items_per_second for one in runs]),
+        "tokens_per_second": spread([one.tokens_per_second for one in runs]),
+        "peak_bytes": spread([float(one.peak_bytes) for one in runs]),
+        "width": spread([one.width for one in runs]),
+    }
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, least and most, to four digits."""
+    found = {"median": float(np.median(values)), "least": min(values), "most": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+
+def told(name: str, measured: Measured) -> str:
+    """One run in a line."""
+    return f"{name} {measured.items_per_second:.2f} items/s, peak {measured.peak_bytes / 1e9:.2f} GB"
+
+
+def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str, Any]:
+    """Everything for one base, ready to be written."""
+    import torch
+    from trl import __version__ as trl_version
+
+    peak, per_token = matmul_peak(), flops_per_token(base)
+    facts: dict[str, Any] = {
+        "command": "python -m benchmarks.engine", "base": base, "machine": this_machine(), "trl": trl_version,
+        "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": BATCH, "rank": RANK,
+        "steps": STEPS, "repeats": REPEATS, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
+        "flops_per_token": per_token,
+    }  # fmt: skip
+    for method in methods:
+        found = compare(method, base)
+        for name in ("pricelab", "trl", "trl_checkpointing"):
+            speed = found[name]["tokens_per_second"]["median"]
+            found[name]["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
+        found["losses"] = {"bf16": agreement(method, base, "bf16"), "fp32": agreement(method, base, "fp32")}
+        facts[method] = found
+    return facts
+
+
+@contextmanager
+def random_base(shape: str) -> Iterator[str]:
+    """A folder with random bf16 weights of a published shape and SmolLM2's tokenizer: speed needs no real weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from pricelab.bases import load_tokenizer, locate
+    from pricelab.costs.shapes import SHAPES
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = SHAPES[shape].config(max_position_embeddings=4096)
+        AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
+        load_tokenizer(locate("smollm2-135m")[0]).save_pretrained(folder)
+        yield folder
+
+
+def main() -> None:
+    """Measure on the GPU when there is one, else on the CPU; the other kind is skipped in words."""
+    from pricelab.profiles import pick_device
+
+    device = pick_device()
+    if device == "cuda":
+        with random_base(GPU_SHAPE) as folder:
+            facts = {**measure(folder), "base": f"{GPU_SHAPE}'s shape with random weights"}
+    else:
+        print("no CUDA device here: the GPU rows are skipped", flush=True)
+        facts = measure("smollm2-135m")
+    write_json_atomic(RESULTS / f"engine-{device}.json", facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The comparison with TRL: same tokens, same losses; tables that say what the results say."""
+
+import math
+
+import pytest
+
+from benchmarks import engine, engine_docs, engine_profile, epochs
+from benchmarks.engine import Measured
+from benchmarks.engine_docs import SECTIONS, page
+from benchmarks.results import RESULTS
+from pricelab.files import read_json
+
+
+@pytest.fixture
+def two_rows(monkeypatch):
+    monkeypatch.setattr(engine, "BATCH", 4)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 3e-2)])
+def test_both_engines_report_the_same_losses_step_by_step(one_thread, two_rows, precision, tolerance):
+    found = engine.agreement("lora", "tiny", precision, do=engine.run)
+    assert len(found["pricelab"]) == len(found["trl"]) == engine.SAME_STEPS
+    assert all(map(math.isfinite, found["pricelab"])) and found["pricelab"][-1] < found["pricelab"][0]
+    assert found["largest_relative_difference"] < tolerance
+
+
+def test_ratios_are_of_runs_side_by_side():
+    speeds = {"pricelab": iter([8.0, 4.0]), "trl": iter([4.0, 1.0]), "trl, checkpointing": iter([2.0, 2.0])}
+
+    def do(job):
+        speed = next(speeds[job.engine + ", checkpointing" * job.checkpointing])
+        return Measured(speed, 80 * speed, int(1e9 * (1 if job.engine == "pricelab" else 2)), [1.0], 80)
+
+    facts = engine.compare("lora", "tiny", repeats=2, do=do)
+    assert facts["trl"]["times_faster"] == {"median": 3.0, "least": 2.0, "most": 4.0}
+    assert facts["trl_checkpointing"]["times_faster"] == {"median": 3.0, "least": 2.0, "most": 4.0}
+    assert facts["trl"]["share_of_peak"]["median"] == 0.5
+    assert "times_faster" not in facts["pricelab"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("aten::mm", "matrix products"),
+        ("bitsandbytes::gemm_4bit", "4-bit weights to 16 bit"),
+        ("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "fused attention"),
+        ("aten::copy_", "copies and casts"),
+        ("aten::_softmax", "softmax and loss"),
+        ("aten::embedding", "other"),
+    ],
+)
+def test_an_operation_counts_to_one_kind(operation, kind):
+    assert engine_profile.kind_of(operation) == kind
+
+
+def test_a_pass_over_more_items_takes_more_steps(one_thread):
+    assert epochs.epoch(40)["steps"] == 3
+
+
+def test_the_docs_hold_the_committed_results():
+    assert engine_docs.PAGE.read_text(encoding="utf-8") == page(), "run: python -m benchmarks.engine_docs"
+
+
+MEASURED = [name for name, (file, _) in SECTIONS.items() if (RESULTS / file).is_file()]
+
+
+@pytest.mark.parametrize("section", [name for name in MEASURED if name != "losses"])
+def test_each_table_names_machine_and_command(section):
+    file, table = SECTIONS[section]
+    facts = read_json(RESULTS / file)
+    assert facts["machine"] in table(facts) and f"`{facts['command']}`" in table(facts)
