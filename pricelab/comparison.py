@@ -6,7 +6,6 @@ Notation: B items, prices in US dollars.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
 from pricelab.pricer import PriceEstimate, Pricer
-from pricelab.show import html_table, text_table
+from pricelab.show import html_table, html_text, text_table
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +36,7 @@ class Comparison:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table()) + "".join(f"<div>{escape(remark)}</div>" for remark in self._remarks())
+        return html_table(*self._table()) + "".join(f"<div>{html_text(remark)}</div>" for remark in self._remarks())
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         rows = [score.as_row() for score in self.scores]

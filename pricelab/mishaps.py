@@ -6,14 +6,13 @@ What each means is told in notebook 09, which shows the table.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from pricelab.catalog import Catalog, Item
 from pricelab.evaluation import evaluate, paired_difference
-from pricelab.show import html_table, text_table
+from pricelab.show import html_table, html_text, text_table
 
 CHEAP_USD, DEAR_USD = 100, 200  # learn below the one, price above the other
 FAST = 1e8  # a learning rate that no training survives
@@ -35,7 +34,7 @@ class Mishaps:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        told = f"<div>A learning rate of {FAST:g} ends with: {escape(self.message)}</div>"
+        told = f"<div>A learning rate of {FAST:g} ends with: {html_text(self.message)}</div>"
         return html_table(_HEADERS, self.rows) + told
 
 

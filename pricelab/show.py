@@ -22,11 +22,19 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
+def html_text(text: object) -> str:
+    """Text for HTML: escaped, and each dollar sign in a span of its own.
+
+    JupyterLab sets what stands between two dollar signs of one piece of text as a formula, in tables too.
+    """
+    return escape(str(text)).replace("$", "<span>$</span>")
+
+
 def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
     """The same table as HTML; headers, cells and caption are escaped."""
-    head = "".join(f'<th scope="col">{escape(str(header))}</th>' for header in headers)
-    body = "".join("<tr>" + "".join(f"{CELL}{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    head = "".join(f'<th scope="col">{html_text(header)}</th>' for header in headers)
+    body = "".join("<tr>" + "".join(f"{CELL}{html_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    title = f"<caption>{html_text(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

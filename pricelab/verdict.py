@@ -6,7 +6,6 @@ alone; in doubt the simpler model stays. Introduced in notebook 12. Prices in US
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pricelab.catalog import Item
 from pricelab.evaluation import Difference, Score, evaluate, paired_difference
 from pricelab.power import detectable, items_needed
 from pricelab.pricer import PriceEstimate, Pricer
-from pricelab.show import html_table, text_table
+from pricelab.show import html_table, html_text, text_table
 
 # Test items: of 400 simulated tests of log-normal errors the 95 % interval held the true mean in 88–90 % (n = 20, 43)
 FEW = 100
@@ -78,7 +77,7 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table()) + f"<p><strong>{escape(self.advice)}</strong></p>"
+        return html_table(*self._table()) + f"<p><strong>{html_text(self.advice)}</strong></p>"
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         rows = [score.as_row() for score in self.scores]

@@ -57,6 +57,12 @@ def prose(notebook):
     return FOLD.sub("", "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown"))
 
 
+def paragraphs(notebook):
+    """The markdown by paragraph, without code and displayed formulas."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [part for text in texts for part in re.split(r"\n\s*\n", re.sub(r"`[^`]*`|\$\$.*?\$\$", "", text))]
+
+
 def length(cell):
     """Lines of code that a learner reads: blank lines don't count."""
     return sum(bool(line.strip()) for line in cell.source.splitlines())
@@ -128,6 +134,17 @@ def test_a_repository_page_can_show_it(path):
 
 
 # ---- how it reads
+
+
+@every_notebook
+def test_no_amount_of_money_is_taken_for_a_formula(path):
+    """JupyterLab sets what stands between two dollar signs of one paragraph or table cell, escaped or not."""
+    notebook = read(path)
+    for paragraph in paragraphs(notebook):
+        dollars = paragraph.count("$")
+        assert dollars <= 1 or (dollars % 2 == 0 and "\\$" not in paragraph), paragraph
+        formulas = re.findall(r"\$([^$]*)\$", paragraph)
+        assert not [formula for formula in formulas if re.search(r"(?<!\\)\b[a-z]{2,} [a-z]{2,}", formula)], paragraph
 
 
 @every_notebook

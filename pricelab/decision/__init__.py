@@ -6,11 +6,11 @@ The form is ``widgets.guide``. Notebook 01 introduces it. Contradictory answers 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import NamedTuple
 
 from pricelab.decision.checklist import BY_ID, QUESTIONS, Question
 from pricelab.decision.ladder import CLASHES, METHODS, NEXT, RULES, RUNGS, Clash, When
+from pricelab.show import html_text
 
 Answers = Mapping[str, str]  # question id → option id; what is left out is not answered
 
@@ -61,10 +61,10 @@ class Advice:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        page = [f"<p><strong>{escape(self.headline)}</strong></p>"]
+        page = [f"<p><strong>{html_text(self.headline)}</strong></p>"]
         for title, sentences in self.sections():
-            items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-            page.append(f"<p>{escape(title)}</p><ul>{items}</ul>")
+            items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in sentences)
+            page.append(f"<p>{html_text(title)}</p><ul>{items}</ul>")
         return "".join(page)
 
 

@@ -6,7 +6,7 @@ In CI a missing browser is a failure.
 import os
 
 import pytest
-from lab_session import Budget, Guide, Predictor, missing, workplace
+from lab_session import Budget, Guide, Predictor, Tables, missing, workplace
 
 PREDICTOR = (
     "from fake_pricer import FakePricer\nfrom pricelab import PricePredictor",
@@ -14,6 +14,12 @@ PREDICTOR = (
 )
 GUIDE = ("from pricelab.widgets import DecisionGuide", "DecisionGuide()")
 BUDGET = ("from pricelab.widgets import BudgetExplorer", "BudgetExplorer()")
+
+TABLES = (
+    "from IPython.display import HTML\nfrom pricelab.show import html_table",
+    "HTML(html_table(['mean absolute error'], [['$62.29 [$55.65, $70.15]']]))",
+    "HTML('<p>$x^2$</p>')",
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +43,8 @@ def guide(work):
 @pytest.fixture(scope="session")
 def explorer(work):
     return work.open(Budget, *BUDGET)
+
+
+@pytest.fixture(scope="session")
+def tables(work):
+    return work.open(Tables, *TABLES)

@@ -164,6 +164,18 @@ class Lab:
         )
 
 
+class Tables(Lab):
+    """Tables as cells print them, and a formula."""
+
+    @property
+    def form(self):
+        return self.page.locator(".jp-OutputArea table")
+
+    @property
+    def formulas(self):
+        return self.page.locator(".jp-OutputArea mjx-container")
+
+
 class Predictor(Lab):
     """The price predictor."""
 
