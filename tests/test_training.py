@@ -83,6 +83,18 @@ def test_adapters_start_as_no_change_and_alone_get_gradients_in_fp32(toy_base, b
     assert any(weight.grad.abs().sum() > 0 for weight in model.parameters() if weight.grad is not None)
 
 
+def test_below_the_lowest_adapter_nothing_is_kept_for_the_backward(toy_model, batch):
+    from peft import LoraConfig, get_peft_model
+
+    blocks, kept = toy_model.model.layers, {}
+    for number, block in enumerate(blocks):
+        block.register_forward_hook(lambda _, __, output, number=number: kept.update({number: output.requires_grad}))
+    last = len(blocks) - 1
+    model = get_peft_model(toy_model, LoraConfig(target_modules=["q_proj"], layers_to_transform=[last]))
+    price_loss(model, batch).backward()
+    assert kept == {**dict.fromkeys(range(last), False), last: True} and last > 0
+
+
 def test_full_fine_tuning_moves_fp32_weights(toy_base):
     _, model = load_trainable(str(toy_base), "full", Recipe(), seed=0)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
