@@ -127,11 +127,12 @@ def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[A
 
     from pricelab.bases import load_base, quiet
 
+    options: dict[str, Any] = {"device": device, "text_tokens": manifest.max_text_tokens}
     if manifest.method == "full":
-        base = load_base(str(folder.resolve()), device=device)  # "tiny" is a key, also where a folder is called so
+        base = load_base(str(folder.resolve()), **options)  # "tiny" is a key, also where a folder is called so
         return base, base.model
     name, revision = manifest.base["name"], manifest.base["revision"]
-    base = load_base(name, quantise=manifest.quantisation == "nf4", revision=revision, device=device)
+    base = load_base(name, quantise=manifest.quantisation == "nf4", revision=revision, **options)
     if base.revision != revision:
         raise ValueError(
             f"{folder} was trained on {name} at {revision[:12]}, here it is {base.revision[:12]}; an adapter fits only "

@@ -25,6 +25,7 @@ REGISTRY = {
     "Qwen/Qwen3-0.6B-Base": "0.6 B parameters (Apache-2.0), from the model hub",
     "Qwen/Qwen3-1.7B-Base": "1.7 B parameters (Apache-2.0), from the model hub; fits a T4 in 4 bits",
 }
+EAGER_UP_TO_TOKENS = 512  # `python -m benchmarks.attention` measures where the two ways cross
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def load_tokenizer(place: str, revision: str = "main") -> Any:
 
 def load_base(
     name: str, *, quantise: bool = False, master_weights: bool = False, revision: str | None = None,
-    device: str | None = None,
+    device: str | None = None, text_tokens: int | None = None,
 ) -> Base:  # fmt: skip
     """Load a base model and its tokenizer.
 
@@ -160,6 +161,8 @@ def load_base(
         master_weights: hold the weights in fp32, as training all of them needs.
         revision: the hub commit to load; ignored for keys and folders.
         device: ``"cpu"`` or ``"cuda"``; by default the GPU when there is one.
+        text_tokens: length of the longest texts to come, which decides between ways to compute attention; by default
+            short ones.
 
     Raises:
         ValueError: unknown name, unusable folder, or a tokenizer that writes several digits per token.
@@ -175,9 +178,8 @@ def load_base(
     options: dict[str, Any] = {"dtype": torch.float32 if master_weights else dtype, "device_map": device}
     if quantise:
         options["quantization_config"] = nf4(dtype)
-    if device == "cpu" and dtype == torch.bfloat16:
-        # The fused attention's backward pass is slow in bf16 on a CPU for texts this short.
-        options["attn_implementation"] = "eager"
+    if attention := pick_attention(device, dtype, text_tokens):
+        options["attn_implementation"] = attention
     with quiet():
         model = AutoModelForCausalLM.from_pretrained(place, use_safetensors=True, **_pin(place, commit), **options)
     if quantise and device == "cpu":
@@ -185,6 +187,22 @@ def load_base(
     model.generation_config = _plain_generation(tokenizer)
     precision = f"{str(dtype).removeprefix('torch.')} ({why})"
     return Base(name, commit, model, tokenizer, device, precision, "nf4" if quantise else None)
+
+
+def pick_attention(device: str, dtype: Any, text_tokens: int | None = None) -> str | None:
+    """transformers' name of the attention to compute with, for texts so long; None leaves it to transformers."""
+    import torch
+
+    # On a CPU the fused attention's backward pass is slow in bf16, and for short texts a step with it takes 1.3 to 1.4
+    # times as long. Plain attention holds all T×T scores of each head, though, so long texts take the fused one.
+    short = text_tokens is None or text_tokens <= EAGER_UP_TO_TOKENS
+    return "eager" if device == "cpu" and dtype == torch.bfloat16 and short else None
+
+
+def use_attention(base: Base, text_tokens: int) -> None:
+    """Compute attention as texts of at most ``text_tokens`` ask for, where they turned out shorter than at loading."""
+    if attention := pick_attention(base.device, pick_precision(base.device)[0], text_tokens):
+        base.model.set_attn_implementation(attention)
 
 
 def nf4(compute_dtype: Any) -> Any:

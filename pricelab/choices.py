@@ -1,7 +1,7 @@
 """What somebody chooses for a run by name, and what it makes of the default recipe.
 
 `finetune(choices={"rank": 16})` and the options of `pricelab finetune` come through here; the settings themselves are
-`recipe`'s, what is used where nothing was chosen is `finetuning.default_recipe`'s. Introduced in notebook 07.
+`recipe`'s, what is used where nothing was chosen is `finetuning.default_recipe`'s.
 """
 
 import hashlib

@@ -176,6 +176,7 @@ def finetune(
     epochs: training.Epochs = None,
     batch: training.Batch = None,
     learning_rate: training.LearningRate = None,
+    compile_layers: training.Compile = False,
     rank: training.Rank = None,
     alpha: training.Alpha = None,
     dropout: training.Dropout = None,
@@ -202,7 +203,7 @@ def finetune(
 
     choices = training.chosen(
         method, report_to, epochs=epochs, batch_size=batch, learning_rate=learning_rate, rank=rank, alpha=alpha,
-        dropout=dropout, targets=targets, rslora=rslora, dora=dora, patience=patience,
+        dropout=dropout, targets=targets, rslora=rslora, dora=dora, compile=compile_layers, patience=patience,
     )  # fmt: skip
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     print(loaded.report, file=sys.stderr)

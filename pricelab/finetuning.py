@@ -15,8 +15,10 @@ import numpy as np
 
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.baselines import TfidfRidge
+from pricelab.bases import use_attention
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
+from pricelab.compiling import check_compiler
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
@@ -89,9 +91,12 @@ def finetune(
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
     _check_prices(catalog)
     check_folder(folder, settings, overwrite)
+    if recipe.compile:
+        check_compiler()
     loaded, model = load_trainable(base, method, recipe, seed)
     open_folder(folder, settings)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
+    use_attention(loaded, recipe.max_text_tokens)  # as loading the result will
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
     if method == "full":

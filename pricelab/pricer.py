@@ -68,7 +68,8 @@ class Pricer:
     @classmethod
     def from_base(cls, base: Base | str, **settings: Any) -> "Pricer":
         """An untuned predictor: the bare base asked in the same words."""
-        base = load_base(base) if isinstance(base, str) else base
+        if isinstance(base, str):
+            base = load_base(base, text_tokens=settings.get("max_text_tokens", MAX_TEXT_TOKENS))
         return cls(f"{base.key}, untuned", base, base.model.eval(), adapter=False, **settings)
 
     @property
@@ -78,7 +79,7 @@ class Pricer:
         Full fine-tuning leaves no base behind, so there the base is loaded again.
         """
         if self.manifest and self.manifest.method == "full":
-            base = load_base(**self.manifest.base, device=self.base.device)
+            base = load_base(**self.manifest.base, device=self.base.device, text_tokens=self.max_text_tokens)
             return Pricer.from_base(base, max_text_tokens=self.max_text_tokens)
         name = f"{self.base.key}, untuned"
         return replace(self, name=name, adapter=False, calibration=None, ridge=None, manifest=None)

@@ -31,6 +31,7 @@ class Recipe:
     dropout: float = 0.0  # share of an adapter's inputs set to 0 in training, against overfitting
     rslora: bool = False  # LoRA's scale is alpha / √rank instead, so that high ranks learn as fast (arXiv 2312.03732)
     dora: bool = False  # learn the length of the weights' columns apart from their direction (arXiv 2402.09353)
+    compile: bool = False  # compile the layers with `torch.compile`, which takes a C++ compiler
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", target_names(self.targets))

@@ -1,7 +1,7 @@
 """Experiment trackers (TensorBoard, Weights & Biases, trackio, …), through transformers' `report_to`. Off by default.
 
 A tracker gets the losses, the settings and the base's configuration of a run, never an item; where it keeps or sends
-them is its own affair. What is logged when is the `Trainer`'s. Introduced in notebook 07.
+them is its own affair. What is logged when is the `Trainer`'s. Asked for with `--report-to`.
 """
 
 import contextlib

@@ -16,6 +16,7 @@ from typing import Any
 from pricelab.adapters import add_adapters
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
+from pricelab.compiling import compiled
 from pricelab.examples import IGNORED, collate, encode, mixed_in
 from pricelab.files import read_json
 from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer_arguments
@@ -45,7 +46,8 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
         from transformers import set_seed
 
         set_seed(seed)
-        base = load_base(name, quantise=method == "qlora", master_weights=method == "full")
+        precision: dict[str, Any] = {"quantise": method == "qlora", "master_weights": method == "full"}
+        base = load_base(name, **precision, text_tokens=recipe.max_text_tokens)
         return base, base.model if method == "full" else add_adapters(base.model, recipe)
 
 
@@ -74,6 +76,7 @@ def train(
 
     Raises:
         FloatingPointError: the loss stopped being a finite number.
+        ValueError: the layers are to be compiled, and there is no compiler.
     """
     encoded = {name: encode(base.tokenizer, them, recipe.max_text_tokens) for name, them in
                (("train", items), ("validation", validation))}  # fmt: skip
@@ -85,6 +88,8 @@ def train(
         folder = checkpoints or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         loss = mixed_loss if mix else price_loss
         arguments = trainer_arguments(base, recipe, folder, seed, checkpoints is not None, bool(validation))
+        if recipe.compile:
+            stack.enter_context(compiled(model))
         if trackers is not None:
             stack.enter_context(trackers.reporting(arguments))
         trainer = PriceTrainer(model, base, encoded, recipe, arguments, loss, budget)
