@@ -208,9 +208,13 @@ def finetune(
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     print(loaded.report, file=sys.stderr)
     options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or ()}
-    if early_stopping or patience is not None:
+    if early_stopping or patience is not None or minutes is not None:  # the clock's run ends at its best point
         options["validation"], choices = watched(loaded, detect(), choices, seed)
-    result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
+    try:
+        result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
+    except KeyboardInterrupt as error:  # typer would swallow what it says
+        print(error, file=sys.stderr)
+        raise typer.Exit(130) from error
     if result.stopped:
         print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)

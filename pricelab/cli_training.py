@@ -16,7 +16,9 @@ def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
 
 
 Method = Annotated[Literal["qlora", "lora", "full"], typer.Option(help="How to adapt the base.")]
-Minutes = Annotated[float | None, _option("Train so long at most. Default: no limit but the passes.", TRAINING)]
+Minutes = Annotated[
+    float | None, _option("Train so long at most, and keep the best point. Default: no limit but the passes.", TRAINING)
+]
 Epochs = Annotated[
     float | None,
     _option("Passes over the training items. Default: as many as this machine's profile affords, 1 to 3.", TRAINING),

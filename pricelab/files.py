@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pricelab.disk import flush
+
 
 def data_dir() -> Path:
     """The folder of shipped data: ``data/`` beside the package in a checkout, inside it in an installed wheel."""
@@ -45,8 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(name)
-        with open(name, "rb+") as file:
-            os.fsync(file.fileno())
+        flush(Path(name))
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:

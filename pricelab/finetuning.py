@@ -19,6 +19,8 @@ from pricelab.bases import use_attention
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler
+from pricelab.disk import flush, in_words
+from pricelab.files import read_json, write_json_atomic
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
@@ -27,6 +29,7 @@ from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
 from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
+ADAPTER_CONFIG = "adapter_config.json"
 RESULT = "result"  # in there, until it is whole
 UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
 MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
@@ -53,7 +56,9 @@ def finetune(
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
-    An unfinished run of the same settings in ``out`` is resumed at its last checkpoint, also with ``overwrite``.
+    An unfinished run of the same settings in ``out`` is resumed at its newest valid checkpoint, also with
+    ``overwrite``. An interrupt finishes the step and saves; in a notebook the run is then finished with what is trained
+    so far, and goes on when it is called again with ``overwrite``.
 
     Args:
         catalog: what to learn from.
@@ -74,7 +79,9 @@ def finetune(
     Raises:
         ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
             can't write, or a folder that holds something else.
-        FloatingPointError: the loss stopped being a finite number.
+        FloatingPointError: the loss or the gradient stopped being a finite number.
+        OSError: something can't be written; the folder can be resumed.
+        Interrupted: outside a notebook, after the checkpoint was saved.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
@@ -118,7 +125,8 @@ def finetune(
         calibration=calibration,
         metrics=_metrics(trained, extras),
     )  # fmt: skip
-    sealed = _finish(folder, model, loaded.tokenizer, ridge, manifest)
+    with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
+        sealed = _finish(folder, model, loaded.tokenizer, ridge, manifest, trained.interrupted)
     return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
 
 
@@ -217,17 +225,20 @@ def _round_as_saved(model: Any, device: str) -> None:
         weight.data = weight.data.to(torch.bfloat16).to(dtype)
 
 
-def _finish(folder: Path, model: Any, tokenizer: Any, ridge: TfidfRidge, manifest: Manifest) -> Manifest:
-    """Save weights and baseline, seal the folder, drop the checkpoints."""
+def _finish(folder: Path, model: Any, tokenizer: Any, ridge: TfidfRidge, manifest: Manifest, goes_on: bool) -> Manifest:
+    """Save weights and baseline, seal the folder, drop the checkpoints; a run that may go on keeps them."""
     result = folder / CHECKPOINTS / RESULT
+    shutil.rmtree(result, ignore_errors=True)
     _save_model(result, model, tokenizer, manifest)
     ridge.save(result)
     names = [path.name for path in result.iterdir()]
     for name in names:
+        flush(result / name)
         os.replace(result / name, folder / name)
     sealed = manifest.seal(folder, names)
-    (folder / RUN).unlink()
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    if not goes_on:
+        (folder / RUN).unlink()
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return sealed
 
 
@@ -241,3 +252,6 @@ def _save_model(result: Path, model: Any, tokenizer: Any, manifest: Manifest) ->
     model.peft_config["default"].base_model_name_or_path = manifest.base["name"]  # not where this machine keeps it
     model.save_pretrained(result, save_embedding_layers=False)
     (result / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in
+    config = read_json(result / ADAPTER_CONFIG)
+    targets = sorted(config["target_modules"])  # a set: each process would write it in an order of its own
+    write_json_atomic(result / ADAPTER_CONFIG, {**config, "target_modules": targets})

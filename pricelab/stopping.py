@@ -48,6 +48,8 @@ class TimeBudget(TrainerCallback):
         """Start the clock, or go on after a resume."""
         noted = [entry[ELAPSED] for entry in state.log_history if ELAPSED in entry]
         self.started = clock() - (noted[-1] if noted else 0.0)
+        if noted and noted[-1] >= 60 * self.minutes and state.global_step < state.max_steps:
+            self.spent = control.should_training_stop = True  # it was over when it was cut off
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """End the run when its time is over."""
@@ -70,6 +72,11 @@ class EarlyStop(TrainerCallback):
         """The last step is evaluated too, whatever its number."""
         if control.should_training_stop:
             control.should_evaluate = control.should_save = True
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A run that was over when it was cut off is still over after a resume."""
+        if validation_losses(state.log_history):
+            self.on_evaluate(args, state, control)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Count the evaluations since the best one."""

@@ -16,17 +16,20 @@ from typing import Any
 from pricelab.adapters import add_adapters
 from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
+from pricelab.checkpoints import newest_valid
 from pricelab.compiling import compiled
 from pricelab.examples import IGNORED, collate, encode, mixed_in
-from pricelab.files import read_json
+from pricelab.interruption import Interrupted, Interruption, goes_on
+from pricelab.outlook import more_time
 from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer_arguments
 from pricelab.progress import LossDisplay
 from pricelab.recipe import METHODS, Recipe
+from pricelab.show import in_notebook, progress_stream
 from pricelab.stopping import EarlyStop, TimeBudget, validation_losses
 from pricelab.trackers import Trackers
 
 __all__ = ["IGNORED", "METHODS", "Recipe", "Trained", "add_adapters", "collate", "encode", "load_trainable"]
-__all__ += ["mixed_loss", "newest_checkpoint", "price_loss", "train"]
+__all__ += ["mixed_loss", "price_loss", "train"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Trained:
     validation: dict[int, float] = field(default_factory=dict)  # step → loss on the validation items, nats a token
     best_step: int | None = None  # whose weights the model holds now; None: those of the last step
     stopped: str = ""  # why it ended before the last step, in words
+    interrupted: bool = False  # whether it was the user who ended it
 
 
 def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[Base, Any]:
@@ -58,7 +62,9 @@ def train(
 ) -> Trained:  # fmt: skip
     """Train ``model`` in place.
 
-    Resumes at the newest checkpoint in ``checkpoints`` when there is one; with None nothing is left behind.
+    Resumes at the newest valid checkpoint in ``checkpoints`` when there is one, and says what it skipped and why; with
+    None nothing is left behind. With ``checkpoints``, an interrupt saves first: a notebook then goes on with what is
+    trained so far.
 
     Args:
         model: what to train, from `load_trainable`.
@@ -75,8 +81,10 @@ def train(
         trackers: where the losses are reported; None: nowhere.
 
     Raises:
-        FloatingPointError: the loss stopped being a finite number.
         ValueError: the layers are to be compiled, and there is no compiler.
+        FloatingPointError: the loss or the gradient stopped being a finite number.
+        OSError: a checkpoint can't be saved; says why, and what helps.
+        Interrupted: outside a notebook, after the checkpoint was saved.
     """
     encoded = {name: encode(base.tokenizer, them, recipe.max_text_tokens) for name, them in
                (("train", items), ("validation", validation))}  # fmt: skip
@@ -96,36 +104,38 @@ def train(
         for callback in (budget, early if validation else None, LossDisplay() if progress else None):
             if callback is not None:
                 trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+        interruption = Interruption()
+        if checkpoints is not None:  # last of those that end a run: it saves, and an interrupt is no reason to evaluate
+            trainer.add_callback(stack.enter_context(interruption))
+        found = newest_valid(folder)
+        if found.skipped:
+            print(found, file=progress_stream())
+        trainer.train(resume_from_checkpoint=str(found.checkpoint) if found.checkpoint else None)
+    if interruption.asked and not in_notebook():
+        raise Interrupted(goes_on(_where(trainer.state)))
     log = trainer.state.log_history
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    stopped = _why(trainer.state, budget, early, losses)
+    interrupted = interruption.ended and not stopped
     return Trained(
-        losses=[entry["loss"] for entry in log if "loss" in entry],
+        losses=losses,
         seconds=time.perf_counter() - start,
         validation=validation_losses(log),
         best_step=trainer.state.best_global_step if trainer.args.load_best_model_at_end else None,
-        stopped=_why(trainer.state, budget, early),
+        stopped=goes_on(_where(trainer.state)) if interrupted else stopped,
+        interrupted=interrupted,
     )
 
 
-def _why(state: Any, budget: TimeBudget | None, early: EarlyStop) -> str:
+def _where(state: Any) -> str:
+    return f"step {state.global_step:,} of {state.max_steps:,} ({state.epoch:.2g} passes over the items)"
+
+
+def _why(state: Any, budget: TimeBudget | None, early: EarlyStop, losses: list[float]) -> str:
     """Why a run ended before its last step, in words; nothing when it did not."""
-    where = f"step {state.global_step:,} of {state.max_steps:,} ({state.epoch:.2g} passes over the items)"
     if early.stopped:
-        return f"stopped at {where}: no gain on the validation items since step {state.best_global_step:,}"
+        return f"stopped at {_where(state)}: no gain on the validation items since step {state.best_global_step:,}"
     if budget is not None and budget.spent:
-        return f"stopped at {where}: the {budget.minutes:g} minutes were over"
+        more = more_time(losses, validation_losses(state.log_history), state.epoch)
+        return f"stopped at {_where(state)}: the {budget.minutes:g} minutes were over; {more}"
     return ""
-
-
-def newest_checkpoint(folder: Path) -> str | None:
-    """The newest complete checkpoint that `Trainer` left in ``folder``, or None."""
-    # Trainer writes trainer_state.json after the weights and the optimizer, so an interrupted checkpoint lacks it.
-    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if _is_whole(path)]
-    return str(max(complete, key=lambda path: int(path.name.rpartition("-")[2]))) if complete else None
-
-
-def _is_whole(state: Path) -> bool:
-    try:
-        return bool(read_json(state))
-    except ValueError:
-        return False

@@ -95,12 +95,10 @@ def test_an_unfinished_run_is_resumed_and_ends_as_if_never_interrupted(
 ):
     whole = finetune(toy_catalog, tmp_path / "whole", base=str(toy_base), **QUICK)
     resumed_at = []
-    newest = training.newest_checkpoint
-    monkeypatch.setattr(
-        training, "newest_checkpoint", lambda folder: resumed_at.append(newest(folder)) or newest(folder)
-    )
+    newest = training.newest_valid
+    monkeypatch.setattr(training, "newest_valid", lambda folder: resumed_at.append(newest(folder)) or newest(folder))
     resumed = finetune(toy_catalog, unfinished, base=str(toy_base), overwrite=overwrite, **QUICK)
-    assert resumed_at[0].endswith("checkpoint-2")
+    assert resumed_at[0].checkpoint.name == "checkpoint-2"
     assert resumed.losses == whole.losses
     assert resumed.manifest.files == whole.manifest.files
 

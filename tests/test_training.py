@@ -8,6 +8,7 @@ import torch
 
 from pricelab import training
 from pricelab.bases import load_base
+from pricelab.checkpoints import newest_valid
 from pricelab.prompt import SUFFIX
 from pricelab.training import (
     IGNORED,
@@ -16,7 +17,6 @@ from pricelab.training import (
     collate,
     encode,
     load_trainable,
-    newest_checkpoint,
     price_loss,
     train,
 )
@@ -117,7 +117,7 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(
     monkeypatch.setattr(training, "LossDisplay", stop_at(step))
     with pytest.raises(InterruptedError):
         run(toy_base, items, tmp_path / "stopped", method, progress=True)
-    assert newest_checkpoint(tmp_path / "stopped").endswith(f"checkpoint-{step // 3 * 3}")
+    assert newest_valid(tmp_path / "stopped").checkpoint.name == f"checkpoint-{step // 3 * 3}"
     resumed_losses, resumed_weights = run(toy_base, items, tmp_path / "stopped", method)
     assert resumed_losses == losses and len(losses) == 16
     assert all(torch.equal(resumed_weights[name], weight) for name, weight in weights.items())
@@ -155,18 +155,6 @@ def test_a_loss_that_is_no_number_stops_the_run_in_words(toy_base, toy_catalog, 
     recipe = Recipe(epochs=3, batch_size=8, learning_rate=1e30, warmup=0)
     with pytest.raises(FloatingPointError, match=r"the loss became nan at step \d+; lower the learning rate .*1e\+30"):
         run(toy_base, toy_catalog["train"], tmp_path, "lora", recipe)
-
-
-def test_the_newest_complete_checkpoint_is_taken(tmp_path):
-    assert newest_checkpoint(tmp_path / "nowhere") is None
-    half = '{"global_step": 12'
-    states = {"9": json.dumps({"global_step": 9}), "100": json.dumps({"global_step": 100}), "110": half, "120": ""}
-    for step, state in states.items():
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
-    (tmp_path / "checkpoint-130").mkdir()
-    (tmp_path / "checkpoint-130" / "adapter_model.safetensors").write_bytes(b"half")
-    assert newest_checkpoint(tmp_path) == str(tmp_path / "checkpoint-100")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Ctrl-C while a model trains: the first finishes the step and saves, the second stops at once.
+
+In a notebook the cell then goes on with what is trained so far; elsewhere `Interrupted` says how to go on. Used by
+`training`. Introduced in notebook 07.
+"""
+
+import contextlib
+import signal
+import threading
+from typing import Any
+
+from transformers import TrainerCallback
+
+from pricelab.show import in_notebook, progress_stream
+
+HINT = "interrupted: this step is finished and saved first; interrupt again to stop at once"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A training was interrupted and its checkpoint is saved; the text says where, and how to go on."""
+
+
+class Interruption(TrainerCallback):
+    """Within ``with``, takes the first interrupt as a wish to stop after the step, with a checkpoint.
+
+    Only the main thread hears interrupts; in another, nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False  # whether somebody interrupted
+        self.ended = False  # whether that ended the run before its last step
+        self._before: Any = None
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _hear(self, *_: object) -> None:
+        self.asked = True
+        self._restore()
+        with contextlib.suppress(RuntimeError):  # the interrupt may have come in the middle of a print
+            print(f"\n{HINT}", file=progress_stream(), flush=True)
+
+    def _restore(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """End the run here when somebody asked."""
+        if self.asked and state.global_step < state.max_steps:
+            self.ended = control.should_training_stop = True
+        if control.should_training_stop:  # for whatever reason: what is trained is kept
+            control.should_save = True
+
+
+def goes_on(where: str) -> str:
+    """What a run that was interrupted at ``where`` says: in a notebook it is finished early, elsewhere resumed."""
+    if in_notebook():
+        return f"interrupted at {where}; to train longer, run it again with the same settings and overwrite=True"
+    return f"interrupted at {where} and saved; the same command goes on from there"
