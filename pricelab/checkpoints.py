@@ -104,16 +104,23 @@ def best_of(checkpoint: Path) -> Path | None:
 
 @contextlib.contextmanager
 def told(folder: Path, step: int, needed: int) -> Iterator[None]:
-    """Raise what keeps the checkpoint of ``step`` (about ``needed`` bytes) from being saved with its cure."""
-    last = next((path for path in all_in(folder) if step_of(path) < step), None)
-    safe = f"The checkpoint of step {step_of(last):,} is untouched; " if last else "There is no earlier checkpoint; "
-    after = f"{safe}the same command goes on from {'there' if last else 'the beginning'}"
+    """Raise what keeps the checkpoint of ``step`` (about ``needed`` bytes) from being saved, with its cure."""
     try:
-        with in_words(f"saving the checkpoint of step {step:,}", folder, needed, after):
+        with in_words(f"saving the checkpoint of step {step:,}", folder, needed):
             yield
-    except OSError:
+    except OSError as error:
         shutil.rmtree(folder / STAGING, ignore_errors=True)  # it may be what fills the disk
-        raise
+        raise OSError(f"{error}. {_what_is_safe(folder)}") from error
+
+
+def _what_is_safe(folder: Path) -> str:
+    try:
+        last = newest_valid(folder).checkpoint
+    except OSError:  # a drive that went away
+        return "Once it is back, the same command goes on from the last checkpoint"
+    if last is None:
+        return "There is no earlier checkpoint: the same command starts from the beginning"
+    return f"The checkpoint of step {step_of(last):,} is whole: the same command goes on from there"
 
 
 def publish(staged: Path, target: Path) -> None:

@@ -213,7 +213,7 @@ def finetune(
     try:
         result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
     except KeyboardInterrupt as error:  # typer would swallow what it says
-        print(error, file=sys.stderr)
+        print(str(error) or "interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         raise typer.Exit(130) from error
     if result.stopped:
         print(result.stopped, file=sys.stderr)

@@ -52,10 +52,20 @@ class Interruption(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """End the run here when somebody asked."""
-        if self.asked and state.global_step < state.max_steps:
+        if self._anywhere(args) and state.global_step < state.max_steps:
             self.ended = control.should_training_stop = True
         if control.should_training_stop:  # for whatever reason: what is trained is kept
             control.should_save = True
+
+    def _anywhere(self, args: Any) -> bool:
+        """Whether any of the processes was interrupted: all of them stop at the same step."""
+        if args.world_size > 1:
+            import torch
+
+            heard = torch.tensor(float(self.asked), device=args.device)
+            torch.distributed.all_reduce(heard, op=torch.distributed.ReduceOp.MAX)
+            self.asked = bool(heard)
+        return self.asked
 
 
 def goes_on(where: str) -> str:

@@ -108,7 +108,7 @@ def train(
         if checkpoints is not None:  # last of those that end a run: it saves, and an interrupt is no reason to evaluate
             trainer.add_callback(stack.enter_context(interruption))
         found = newest_valid(folder)
-        if found.skipped:
+        if found.skipped and trainer.is_world_process_zero():
             print(found, file=progress_stream())
         trainer.train(resume_from_checkpoint=str(found.checkpoint) if found.checkpoint else None)
     if interruption.asked and not in_notebook():

@@ -278,9 +278,21 @@ def test_a_checkpoint_that_cannot_be_saved_ends_the_run_in_words(
         patch.setattr(checkpoints, "flush", failing)
         with pytest.raises(OSError, match=f"saving the checkpoint of step 6 in .* failed: .*{words}") as caught:
             run(toy_base, toy_catalog["train"], tmp_path)
-    assert "The checkpoint of step 4 is untouched; the same command goes on from there" in str(caught.value)
+    assert "The checkpoint of step 4 is whole: the same command goes on from there" in str(caught.value)
     assert not (tmp_path / STAGING).exists()
     assert_ends_as(whole, toy_base, toy_catalog, tmp_path)
+
+
+def test_a_drive_that_went_away_can_still_be_told(tmp_path, monkeypatch):
+    def gone(*_):
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    monkeypatch.setattr(checkpoints, "all_in", gone)
+    monkeypatch.setattr(shutil, "disk_usage", gone)
+    words = "mount Drive again.*Once it is back, the same command"
+    with pytest.raises(OSError, match=words) as caught, checkpoints.told(tmp_path, 3, 2_500_000):
+        gone()
+    assert "it takes about 2.5 MB; see" in str(caught.value)
 
 
 def test_a_predictor_that_cannot_be_saved_is_finished_later(watched, toy_catalog, tmp_path, monkeypatch):
@@ -426,7 +438,7 @@ def test_a_read_only_disk_is_told_before_and_while_training(watched, toy_catalog
 
     with monkeypatch.context() as patch:
         patch.setattr("pricelab.price_trainer.publish", closing)
-        with pytest.raises(OSError, match="step 4 in .* Read-only file system.*The checkpoint of step 2 is untouched"):
+        with pytest.raises(OSError, match="step 4 in .* Read-only file system.*The checkpoint of step 2 is whole"):
             finetune(toy_catalog, folder, **options)
     subprocess.run(["mount", "-o", "remount,rw", folder.parent], check=True)
     assert (folder / CHECKPOINTS).is_dir()

@@ -4,9 +4,11 @@ import os
 import shutil
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
-from transformers import TrainerCallback
+import torch
+from transformers import TrainerCallback, TrainerControl
 
 from pricelab import cli, interruption, training
 from pricelab.artifacts import MANIFEST, RUN, is_finished, is_unfinished
@@ -145,6 +147,16 @@ def test_the_command_line_says_how_to_go_on_and_leaves_with_130(toy_base, tmp_pa
     told = capsys.readouterr().err
     assert left.value.code == 130 and "the same command goes on from there" in told and "Traceback" not in told
     assert is_unfinished(tmp_path / "run")
+
+
+def test_of_several_processes_all_stop_when_one_was_interrupted(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda heard, op: heard.fill_(1.0))
+    here, control = Interruption(), TrainerControl()
+    state = SimpleNamespace(global_step=3, max_steps=8)
+    here.on_step_end(SimpleNamespace(world_size=1, device="cpu"), state, control)
+    assert not control.should_training_stop
+    here.on_step_end(SimpleNamespace(world_size=2, device="cpu"), state, control)
+    assert control.should_training_stop and control.should_save and here.asked and here.ended
 
 
 @pytest.mark.slow
