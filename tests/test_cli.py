@@ -381,7 +381,7 @@ def test_finetune_passes_on_only_what_was_chosen(command, trainer, pricer, tmp_p
 def test_finetune_stops_early_on_validation_items_of_its_own(options, command, trainer, pricer, tmp_path):
     assert command("finetune", shop(tmp_path / "shop.csv", 200), "--out", tmp_path / "run", *options)[0] == 0
     assert len(trainer["validation"]) == 16 and set(trainer["validation"]) < set(trainer["catalog"]["train"])
-    assert trainer["choices"].get("patience") == (5 if "5" in options else None)
+    assert trainer["choices"].get("patience") == (5 if "--patience" in options else None)
     assert trainer["choices"]["evaluate_every"] >= 10
 
 
