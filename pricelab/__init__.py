@@ -13,6 +13,7 @@ _HOME = {
     "load_catalog": "catalog",
     "load_base": "bases",
     "finetune": "finetuning",
+    "sweep": "sweeping",
     "Pricer": "pricer",
     "PriceEstimate": "pricer",
     "evaluate": "evaluation",

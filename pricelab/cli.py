@@ -28,6 +28,16 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")]
 Run = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `pricelab finetune` wrote.")]
+CatalogName = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|workshop|amazon-2023:CATEGORY",
+        help="A CSV, TSV, JSON-lines or Parquet file with prices, or a catalog by its name.",
+    ),
+]
+BaseName = Annotated[
+    str | None, typer.Option(metavar="KEY|FOLDER|HUB_ID", help="The base model. Default: what fits this machine.")
+]
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="ROLE=NAME", help="Name a column: --column description=body. Repeatable."),
@@ -153,18 +163,9 @@ def pretrain(out: OutFolder, seed: Seed = 0) -> None:
 
 @app.command()
 def finetune(
-    catalog: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|workshop|amazon-2023:CATEGORY",
-            help="A CSV, TSV, JSON-lines or Parquet file with prices, or a catalog by its name.",
-        ),
-    ],
+    catalog: CatalogName,
     out: OutFolder,
-    base: Annotated[
-        str | None,
-        typer.Option(metavar="KEY|FOLDER|HUB_ID", help="The base model. Default: what fits this machine."),
-    ] = None,
+    base: BaseName = None,
     method: training.Method = "qlora",
     seed: Seed = 0,
     column: ColumnNames = None,
@@ -224,6 +225,41 @@ def finetune(
     print(
         f"\nOn the {len(loaded['test']):,} test items, which it never saw:\n{comparison}\n\nThe predictor is in {out}."
     )
+
+
+@app.command()
+def sweep(
+    catalog: CatalogName,
+    out: OutFolder,
+    base: BaseName = None,
+    method: training.Method = "qlora",
+    seed: Seed = 0,
+    trials: Annotated[int, typer.Option(help="How many settings to try in all; the default is the first.")] = 20,
+    minutes: Annotated[
+        float | None, typer.Option(help="Start no further one after so long. Default: no limit.")
+    ] = None,
+    column: ColumnNames = None,
+    currency: Currency = None,
+    decimal: Decimal = None,
+    overwrite: Overwrite = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try learning rates, epochs, ranks and targets, judged on validation items; takes Optuna. It can be interrupted.
+
+    Example: pricelab sweep shop.csv --out sweeps/shop --trials 10
+
+    Example: pricelab sweep workshop --out sweeps/tiny --base tiny --minutes 30
+    """
+    from pricelab import load_catalog
+    from pricelab import sweep as try_settings
+    from pricelab.sweeping import load_optuna
+
+    load_optuna()  # before anything else is loaded
+    loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
+    print(loaded.report, file=sys.stderr)
+    options: dict[str, Any] = {"trials": trials, "minutes": minutes, "overwrite": overwrite, "progress": not as_json}
+    report = try_settings(loaded, out, base=base, method=method, seed=seed, **options)
+    print(_json(report.to_dict()) if as_json else f"\n{report}")
 
 
 @app.command()

@@ -92,11 +92,11 @@ def finetune(
     items: Sequence[Item] = without(catalog["train"], validation)
     _check_sizes({"train": items, "calibration": catalog["calibration"]})
     if recipe is None and minutes is None and "epochs" not in choices:
-        items = _affordable(items, profile.max_item_passes, seed)
+        items = affordable(items, profile.max_item_passes, seed)
     recipe = chosen_recipe(recipe or default_recipe(profile, method, len(items), minutes is not None), choices)
     extras = _extras(minutes, validation, mix)
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
-    _check_prices(catalog)
+    check_prices(catalog)
     check_folder(folder, settings, overwrite)
     if recipe.compile:
         check_compiler()
@@ -165,9 +165,9 @@ def default_recipe(profile: Profile, method: str, items: int, timed: bool = Fals
 
     ``timed``: the clock ends the run, so the passes are as many as ever make sense.
     """
-    affordable = MAX_EPOCHS if timed else min(MAX_EPOCHS, profile.max_item_passes // max(items, 1))
+    passes = MAX_EPOCHS if timed else min(MAX_EPOCHS, profile.max_item_passes // max(items, 1))
     return Recipe(
-        epochs=float(max(1, affordable)),
+        epochs=float(max(1, passes)),
         batch_size=profile.batch_size,
         learning_rate=1e-4 if method == "full" else 1e-3,
     )
@@ -179,7 +179,7 @@ def _check_sizes(splits: Mapping[str, Sequence[Item]]) -> None:
             raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
 
 
-def _check_prices(catalog: Catalog) -> None:
+def check_prices(catalog: Catalog) -> None:
     """Refuse what the prompt can't write: it asks for US dollars, and another price would be learned as a wrong one."""
     if catalog.currency != "USD":
         raise ValueError(
@@ -196,7 +196,7 @@ def _check_prices(catalog: Catalog) -> None:
             )
 
 
-def _affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
+def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
     """The items, or a random part of them when one pass over all is more than this machine's share."""
     if len(items) <= most:
         return items

@@ -58,7 +58,7 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
 def train(
     model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
     progress: bool = True, *, minutes: float | None = None, validation: Sequence[Item] = (), mix: Sequence[str] = (),
-    trackers: Trackers | None = None,
+    trackers: Trackers | None = None, callbacks: Sequence[Any] = (),
 ) -> Trained:  # fmt: skip
     """Train ``model`` in place.
 
@@ -79,6 +79,7 @@ def train(
             (unless the recipe's patience is None).
         mix: general texts to learn beside the items, against forgetting.
         trackers: where the losses are reported; None: nowhere.
+        callbacks: further callbacks of transformers' `Trainer`.
 
     Raises:
         ValueError: the layers are to be compiled, and there is no compiler.
@@ -101,7 +102,7 @@ def train(
         if trackers is not None:
             stack.enter_context(trackers.reporting(arguments))
         trainer = PriceTrainer(model, base, encoded, recipe, arguments, loss, budget)
-        for callback in (budget, early if validation else None, LossDisplay() if progress else None):
+        for callback in (budget, early if validation else None, *callbacks, LossDisplay() if progress else None):
             if callback is not None:
                 trainer.add_callback(callback)
         interruption = Interruption()

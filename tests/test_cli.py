@@ -17,7 +17,7 @@ from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
 from pricelab.pricer import PriceEstimate
 
-COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "predict", "evaluate")
+COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate")
 NAN = float("nan")
 
 
@@ -399,6 +399,27 @@ def test_finetune_stops_early_on_validation_items_of_its_own(options, command, t
 def test_finetune_refuses_options_before_it_reads_anything(options, words, command, trainer, tmp_path):
     code, _, error = command("finetune", tmp_path / "not-read.csv", "--out", tmp_path / "run", *options)
     assert code == 2 and words in error and not trainer
+
+
+def test_sweep_passes_on_what_it_was_told_and_prints_the_report(command, monkeypatch, tmp_path):
+    asked = {}
+
+    class Report:
+        def to_dict(self):
+            return {"trials": []}
+
+        def __str__(self):
+            return "the table"
+
+    monkeypatch.setitem(
+        vars(pricelab), "sweep", lambda *given, **options: asked.update(options, given=given) or Report()
+    )
+    options = ("sweep", shop(tmp_path / "shop.csv"), "--out", tmp_path / "sweep", "--trials", "3", "--method", "full")
+    assert command(*options)[:2] == (0, "\nthe table\n")
+    assert asked["trials"] == 3 and asked["method"] == "full" and asked["minutes"] is None and asked["progress"]
+    assert asked["given"][1] == tmp_path / "sweep" and len(asked["given"][0]["test"]) == 4
+    assert json.loads(command(*options, "--minutes", "2", "--json")[1]) == {"trials": []}
+    assert asked["minutes"] == 2 and not asked["progress"]
 
 
 def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path):

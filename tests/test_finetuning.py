@@ -197,7 +197,7 @@ def test_prices_that_the_prompt_cannot_write_are_refused_never_clipped(toy_catal
 
 def test_prices_that_round_into_the_prompts_range_are_fine(toy_catalog):
     edges = [dataclasses.replace(toy_catalog["train"][0], price=price) for price in (0.5, 999.49)]
-    finetuning._check_prices(dataclasses.replace(toy_catalog, splits={"train": edges, "calibration": edges}))
+    finetuning.check_prices(dataclasses.replace(toy_catalog, splits={"train": edges, "calibration": edges}))
 
 
 def test_an_unknown_method_is_refused_with_those_there_are(toy_catalog, tmp_path):
@@ -213,11 +213,11 @@ def test_the_default_recipe_passes_over_small_catalogs_more_often():
 
 
 def test_a_large_catalog_is_cut_to_a_random_part_that_the_seed_decides(toy_catalog):
-    chosen = finetuning._affordable(toy_catalog["train"], 30, seed=0)
+    chosen = finetuning.affordable(toy_catalog["train"], 30, seed=0)
     assert len(chosen) == len(set(chosen)) == 30 and set(chosen) < set(toy_catalog["train"])
     assert chosen != toy_catalog["train"][:30]
-    assert chosen == finetuning._affordable(toy_catalog["train"], 30, seed=0)
-    assert finetuning._affordable(toy_catalog["train"], 10_000, seed=0) == toy_catalog["train"]
+    assert chosen == finetuning.affordable(toy_catalog["train"], 30, seed=0)
+    assert finetuning.affordable(toy_catalog["train"], 10_000, seed=0) == toy_catalog["train"]
 
 
 def test_no_checkpoints_and_no_settings_are_left(finetuned):

@@ -18,7 +18,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line[:1] != "#"]
-LAB_MODULES = ("notebooks.py", "normalise.py")  # may import what the extra `lab` brings
+EXTRAS = {"notebooks.py": "lab", "normalise.py": "lab", "sweeping.py": "sweep"}  # modules that may import an extra's
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
@@ -44,9 +44,9 @@ def test_the_lock_holds_plain_pins_only():
     assert len(lock()) == len(LOCK_LINES)
 
 
-@pytest.mark.parametrize("name", sorted(requirements("lab", "test")))
+@pytest.mark.parametrize("name", sorted(requirements("lab", "sweep", "test")))
 def test_the_lock_satisfies_every_requirement(name):
-    assert requirements("lab", "test")[name].specifier.contains(lock()[name])
+    assert requirements("lab", "sweep", "test")[name].specifier.contains(lock()[name])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_the_code_imports_is_declared():
     providers = metadata.packages_distributions()
     undeclared = set()
     for path in sorted((ROOT / "pricelab").rglob("*.py")):
-        declared = set(requirements("lab") if path.name in LAB_MODULES else requirements())
+        declared = set(requirements(*(EXTRAS[path.name],) if path.name in EXTRAS else ()))
         for module in imported_modules(path):
             distributions = {canonicalize_name(name) for name in providers.get(module, [module])}
             if not distributions & declared:
