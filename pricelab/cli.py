@@ -4,10 +4,11 @@ Exit codes: 0 all went well, 1 something failed, 2 the command was given somethi
 Heavy imports stand inside the commands, so that ``--help`` is quick. Notebook 12 introduces it.
 """
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _told(error: Exception, code: int) -> int:
     print(f"error: {error}", file=sys.stderr)
     return code
+
+
+@contextlib.contextmanager
+def _saying_when_interrupted() -> Iterator[None]:
+    """Print what an interrupt says; typer would swallow it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        raise typer.Exit(130) from error
 
 
 def _version(wanted: bool) -> None:
@@ -211,11 +222,8 @@ def finetune(
     options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or ()}
     if early_stopping or patience is not None or minutes is not None:  # the clock's run ends at its best point
         options["validation"], choices = watched(loaded, detect(), choices, seed)
-    try:
+    with _saying_when_interrupted():
         result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
-    except KeyboardInterrupt as error:  # typer would swallow what it says
-        print(str(error) or "interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        raise typer.Exit(130) from error
     if result.stopped:
         print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)
@@ -252,13 +260,14 @@ def sweep(
     """
     from pricelab import load_catalog
     from pricelab import sweep as try_settings
-    from pricelab.sweeping import load_optuna
+    from pricelab.sweep_journal import load_optuna
 
     load_optuna()  # before anything else is loaded
     loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     print(loaded.report, file=sys.stderr)
     options: dict[str, Any] = {"trials": trials, "minutes": minutes, "overwrite": overwrite, "progress": not as_json}
-    report = try_settings(loaded, out, base=base, method=method, seed=seed, **options)
+    with _saying_when_interrupted():
+        report = try_settings(loaded, out, base=base, method=method, seed=seed, **options)
     print(_json(report.to_dict()) if as_json else f"\n{report}")
 
 

@@ -140,9 +140,8 @@ class SweepReport:
     def _remarks(self) -> list[str]:
         lines = [self.verdict]
         if self.items < self.all_items:
-            lines.append(
-                f"Each trial learned from {self.items:,} of the {self.all_items:,} training items, the command from all."
-            )
+            part = f"{self.items:,} of the {self.all_items:,} training items"
+            lines.append(f"Each trial learned from {part}; the command learns from all.")
         if self.best is not None:
             lines.append(f"To use trial {self.best.number}: pricelab finetune CATALOG --out DIR {self.command}")
         return lines

@@ -1,8 +1,8 @@
 """`sweep`: try settings of a fine-tuning run one after another, judged on validation items alone.
 
 Optuna proposes them (its TPE sampler, arXiv 2304.11127) and ends what falls behind (its median pruner). The default
-recipe is tried first. Every trial goes at once to a journal in the sweep's folder, plain JSON lines, so that a sweep
-that was interrupted goes on with the same trials. What they say together is left to `sweep_report`.
+recipe is tried first. Every trial goes at once to a journal in the sweep's folder, so that a sweep that was interrupted
+goes on with the same trials. The journal is `sweep_journal`'s, what the trials say together `sweep_report`'s.
 """
 
 import time
@@ -17,22 +17,21 @@ from pricelab.catalog import Catalog, Item
 from pricelab.choices import chosen_recipe, validation_items, without
 from pricelab.files import write_json_atomic
 from pricelab.finetuning import MAX_EPOCHS, affordable, check_prices, default_recipe
+from pricelab.interruption import Interrupted
 from pricelab.pricer import Pricer
 from pricelab.profiles import detect
 from pricelab.recipe import METHODS, TARGET_GROUPS, Recipe
 from pricelab.show import progress_stream
 from pricelab.stopping import validation_losses
+from pricelab.sweep_journal import RANDOM_TRIALS, RESULT, finished, load_optuna, open_study
 from pricelab.sweep_report import Attempt, SweepReport
 from pricelab.training import load_trainable, train
 
-JOURNAL, RESULT = "sweep.journal", "sweep.json"
-SETTINGS = "settings"  # where the journal notes what the trials share
 TRIALS = 20
 RATES = {"qlora": (1e-4, 1e-2), "lora": (1e-4, 1e-2), "full": (1e-5, 1e-3)}  # peak learning rates, lowest and highest
 RANKS = (4, 8, 16, 32)
 JUDGED_ITEMS = 600  # validation items that a trial prices, at most
 LOOKS = 5  # evaluations of the loss in a trial, at equal shares of it: there the pruner compares
-RANDOM_TRIALS = 5  # before the sampler has something to learn from, and the pruner something to compare with
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ def sweep(
     Raises:
         ValueError: Optuna isn't installed, an unknown method, prices that the prompt can't write, or a folder that
             holds something else.
+        Interrupted: somebody did; the finished trials are kept.
     """
     optuna = load_optuna()
     if method not in METHODS:
@@ -84,11 +84,14 @@ def sweep(
         "train_items": len(setting.items), "validation_items": len(setting.judged),
         "default": setting.default.as_dict(),
     }  # fmt: skip
-    study, start = _study(optuna, Path(out), noted, overwrite), time.monotonic()
-    while (done := len(_finished(study))) < trials:
+    study, start = open_study(optuna, Path(out), noted, overwrite), time.monotonic()
+    while (done := len(finished(study))) < trials:
         if minutes is not None and done and time.monotonic() - start >= 60 * minutes:
             break
-        _run_one(optuna, study, setting, done, progress)
+        try:
+            _run_one(optuna, study, setting, done, progress)
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"interrupted in trial {done + 1} of {trials}; the same command goes on there") from error
         if progress:
             print(f"trial {done + 1} of {trials}: {_attempts(study)[-1].words}", file=progress_stream(), flush=True)
     report = SweepReport(
@@ -99,16 +102,6 @@ def sweep(
     return report
 
 
-def load_optuna() -> Any:
-    """The package, kept quiet; `ValueError` says how to get it."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise ValueError("a sweep needs Optuna, which is not installed; run: pip install optuna") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
 def _setting(catalog: Catalog, base: str | None, method: str, seed: int) -> _Setting:
     profile = detect()
     judged = validation_items(catalog, seed, JUDGED_ITEMS)
@@ -117,59 +110,6 @@ def _setting(catalog: Catalog, base: str | None, method: str, seed: int) -> _Set
     return _Setting(
         base or profile.base, method, default, items, judged, judged[: profile.calibration_items], seed
     )  # fmt: skip
-
-
-def _study(optuna: Any, folder: Path, noted: dict[str, Any], overwrite: bool) -> Any:
-    """The study in ``folder``, new or gone on with; trials that were interrupted count as failed."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give a folder for the sweep")
-    journal = folder / JOURNAL
-    if folder.is_dir() and any(folder.iterdir()) and not journal.is_file():
-        raise ValueError(f"{folder} holds files that are no sweep of pricelab; give a new folder")
-    study = _open(optuna, journal)
-    before = study.user_attrs.get(SETTINGS, noted)
-    if before != noted:
-        changed = sorted(name for name in noted if before.get(name) != noted[name])
-        if not overwrite:
-            raise ValueError(
-                f"{folder} holds a sweep with another {', '.join(changed)}; use the same to go on with it, or "
-                "--overwrite to start again"
-            )
-        for name in (JOURNAL, RESULT):
-            (folder / name).unlink(missing_ok=True)
-        study = _open(optuna, journal)
-    study.set_user_attr(SETTINGS, noted)
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return study
-
-
-def _open(optuna: Any, journal: Path) -> Any:
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    if journal.is_file():
-        _drop_half_a_line(journal)
-    backend = optuna.storages.journal
-    file = backend.JournalFileBackend(str(journal), lock_obj=backend.JournalFileOpenLock(str(journal)))
-    options = {"study_name": "pricelab", "storage": optuna.storages.JournalStorage(file)}
-    options["pruner"] = optuna.pruners.MedianPruner(n_startup_trials=RANDOM_TRIALS)
-    try:
-        return optuna.load_study(**options)
-    except KeyError:  # the journal is new
-        return optuna.create_study(**options, direction="minimize")
-
-
-def _drop_half_a_line(journal: Path) -> None:
-    """A machine that went off while it wrote leaves half a line, which nothing could be written after."""
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with open(journal, "rb+") as file:
-            file.truncate(whole)
-
-
-def _finished(study: Any) -> list[Any]:
-    """Its trials that came to an outcome, in order; of interrupted ones nothing is kept."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
 def _run_one(optuna: Any, study: Any, setting: _Setting, done: int, progress: bool) -> None:
@@ -248,7 +188,7 @@ def _estimates(
 
 def _attempts(study: Any) -> list[Attempt]:
     """What was tried, in order."""
-    return [_attempt(number, trial) for number, trial in enumerate(_finished(study), start=1)]
+    return [_attempt(number, trial) for number, trial in enumerate(finished(study), start=1)]
 
 
 def _attempt(number: int, trial: Any) -> Attempt:

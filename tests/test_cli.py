@@ -422,6 +422,15 @@ def test_sweep_passes_on_what_it_was_told_and_prints_the_report(command, monkeyp
     assert asked["minutes"] == 2 and not asked["progress"]
 
 
+def test_an_interrupted_sweep_says_how_to_go_on(command, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt("the same command goes on")
+
+    monkeypatch.setitem(vars(pricelab), "sweep", interrupt)
+    code, _, error = command("sweep", shop(tmp_path / "shop.csv"), "--out", tmp_path / "sweep")
+    assert code == 130 and error.endswith("the same command goes on\n")
+
+
 def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path):
     from test_notebooks_tool import saved
 

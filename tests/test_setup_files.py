@@ -18,7 +18,11 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line[:1] != "#"]
-EXTRAS = {"notebooks.py": "lab", "normalise.py": "lab", "sweeping.py": "sweep"}  # modules that may import an extra's
+EXTRAS = {
+    "notebooks.py": "lab",
+    "normalise.py": "lab",
+    "sweep_journal.py": "sweep",
+}  # who may import what
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pricelab import sweeping
 from pricelab.choices import validation_items
 from pricelab.recipe import METHODS, TARGET_GROUPS
+from pricelab.sweep_journal import JOURNAL, RESULT, load_optuna
 from pricelab.sweep_report import Attempt, SweepReport
-from pricelab.sweeping import JOURNAL, RATES, RESULT, load_optuna, propose, sweep
+from pricelab.sweeping import RATES, propose, sweep
 
 optuna = load_optuna()
 
@@ -109,7 +110,8 @@ def test_an_interrupted_sweep_ends_as_if_it_had_not_been(toy_catalog, tmp_path, 
             raise KeyboardInterrupt
         return fake(*arguments)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    told = f"interrupted in trial {step} of 8; the same command goes on"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match=told):
         patch.setattr(sweeping, "_estimates", stopping)
         run(toy_catalog, tmp_path / "stopped", trials=8)
     assert not (tmp_path / "stopped" / RESULT).exists()
