@@ -140,10 +140,11 @@ def test_only_the_main_thread_listens():
 
 
 def test_the_command_line_says_how_to_go_on_and_leaves_with_130(toy_base, tmp_path, monkeypatch, capsys):
+    shop = tmp_path / "shop.csv"
+    shop.write_text("text,price\n" + "".join(f"thing number {n},{n + 1}\n" for n in range(40)))
     monkeypatch.setattr(training, "LossDisplay", interrupting(2))
-    arguments = ["finetune", "workshop", "--out", str(tmp_path / "run"), "--base", str(toy_base), "--epochs", "0.05"]
     with pytest.raises(SystemExit) as left:
-        cli.main(arguments)
+        cli.main(["finetune", str(shop), "--out", str(tmp_path / "run"), "--base", str(toy_base), "--method", "lora"])
     told = capsys.readouterr().err
     assert left.value.code == 130 and "the same command goes on from there" in told and "Traceback" not in told
     assert is_unfinished(tmp_path / "run")
