@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pricelab import processes
 from pricelab.files import data_dir, sha256_of
 from pricelab.profiles import pick_device, pick_precision
 from pricelab.prompt import digit_tokens
@@ -175,7 +176,10 @@ def load_base(
     device = device or pick_device()
     dtype, why = pick_precision(device)
     tokenizer = load_tokenizer(place, commit)
-    options: dict[str, Any] = {"dtype": torch.float32 if master_weights else dtype, "device_map": device}
+    options: dict[str, Any] = {
+        "dtype": torch.float32 if master_weights else dtype,
+        "device_map": processes.own_device(device),
+    }
     if quantise:
         options["quantization_config"] = nf4(dtype)
     if attention := pick_attention(device, dtype, text_tokens):

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pricelab import cli_training as training
+from pricelab import processes
 
 app = typer.Typer(
     help="Measure the difference between training a language model and fine-tuning one, on product prices.",
@@ -54,10 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on ``arguments`` (default: the process's own) and leave with its exit code."""
     try:
         app(arguments)
-    except (
-        ConnectionError,
-        FloatingPointError,
-    ) as error:  # nobody's mistake: no network, a loss that diverged
+    except (ConnectionError, FloatingPointError, processes.ProcessEnded) as error:
+        # Nobody's mistake: no network, a loss that diverged, another process that was killed.
         sys.exit(_told(error, 1))
     except (ValueError, OSError) as error:
         sys.exit(_told(error, 2))
@@ -66,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _told(error: Exception, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    who = "" if processes.is_first() else f"[process {processes.rank() + 1} of {processes.count()}] "
+    print(f"{who}error: {error}", file=sys.stderr)
     return code
 
 
@@ -201,6 +201,8 @@ def finetune(
 ) -> None:
     """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
 
+    On several GPUs: accelerate launch --multi_gpu -m pricelab finetune … (docs/several-gpus.md)
+
     Example: pricelab finetune shop.csv --out runs/shop
 
     Example: pricelab finetune workshop --out runs/tiny --base tiny --rank 16 --early-stopping
@@ -217,13 +219,18 @@ def finetune(
         method, report_to, epochs=epochs, batch_size=batch, learning_rate=learning_rate, rank=rank, alpha=alpha,
         dropout=dropout, targets=targets, rslora=rslora, dora=dora, compile=compile_layers, patience=patience,
     )  # fmt: skip
-    loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
-    print(loaded.report, file=sys.stderr)
+    with processes.one_first():
+        loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
+    if processes.is_first():
+        print(loaded.report, file=sys.stderr)
     options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or ()}
     if early_stopping or patience is not None or minutes is not None:  # the clock's run ends at its best point
         options["validation"], choices = watched(loaded, detect(), choices, seed)
     with _saying_when_interrupted():
         result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
+    processes.leave()
+    if not processes.is_first():
+        return
     if result.stopped:
         print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)

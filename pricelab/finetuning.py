@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.baselines import TfidfRidge
 from pricelab.bases import use_attention
@@ -48,6 +49,7 @@ class Run:
     stopped: str = ""  # why the training ended before its last step, in words
 
 
+@processes.told_when_one_ends()
 def finetune(
     catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
     recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True, minutes: float | None = None,
@@ -97,36 +99,42 @@ def finetune(
     extras = _extras(minutes, validation, mix)
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
     check_prices(catalog)
-    check_folder(folder, settings, overwrite)
+    processes.part_of(recipe.batch_size)  # refuses
+    processes.agree("settings or items", settings)
+    processes.once(lambda: check_folder(folder, settings, overwrite))
     if recipe.compile:
         check_compiler()
     loaded, model = load_trainable(base, method, recipe, seed)
-    open_folder(folder, settings)
+    processes.once(lambda: open_folder(folder, settings))
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
     use_attention(loaded, recipe.max_text_tokens)  # as loading the result will
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
-    if method == "full":
-        _round_as_saved(model, loaded.device)
-    pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
-    calibration = _calibration(pricer, catalog["calibration"][: profile.calibration_items], progress)
-    texts, prices = [item.text for item in items], [item.price for item in items]
-    ridge = TfidfRidge().fit(texts, prices)
-    manifest = Manifest(
-        method=method,
-        base={"name": base, "revision": loaded.revision},
-        quantisation=loaded.quantisation,
-        tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
-        max_text_tokens=recipe.max_text_tokens,
-        data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
-              "median_price_usd": float(np.median(prices))},
-        recipe=recipe.as_dict(),
-        seed=seed,
-        calibration=calibration,
-        metrics=_metrics(trained, extras),
-    )  # fmt: skip
-    with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
-        sealed = _finish(folder, model, loaded.tokenizer, ridge, manifest, trained.interrupted)
+
+    def seal() -> Manifest:
+        if method == "full":
+            _round_as_saved(model, loaded.device)
+        pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
+        calibration = _calibration(pricer, catalog["calibration"][: profile.calibration_items], progress)
+        texts, prices = [item.text for item in items], [item.price for item in items]
+        ridge = TfidfRidge().fit(texts, prices)
+        manifest = Manifest(
+            method=method,
+            base={"name": base, "revision": loaded.revision},
+            quantisation=loaded.quantisation,
+            tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
+            max_text_tokens=recipe.max_text_tokens,
+            data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
+                  "median_price_usd": float(np.median(prices))},
+            recipe=recipe.as_dict(),
+            seed=seed,
+            calibration=calibration,
+            metrics=_metrics(trained, extras),
+        )  # fmt: skip
+        with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
+            return _finish(folder, model, loaded.tokenizer, ridge, manifest, trained.interrupted)
+
+    sealed = processes.once(seal)  # by the first of several processes
     return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
 
 

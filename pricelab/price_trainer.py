@@ -16,6 +16,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
 
+from pricelab import processes
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.bases import Base
 from pricelab.checkpoints import KEPT, STAGING, STATE, named, publish, rotate, told
@@ -29,13 +30,16 @@ EVALUATION_BATCH = 16  # items
 OVERFLOWS = 20  # steps in a row: fp16's loss scale is halved at each, from 65536 to less than 0.1
 
 
-def price_loss(model: Any, inputs: dict[str, Any]) -> Any:
-    """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head."""
+def price_loss(model: Any, inputs: dict[str, Any], reduction: str = "mean") -> Any:
+    """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head.
+
+    ``reduction`` is torch's: with ``"sum"`` the tokens' losses are added up.
+    """
     hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
     labels = inputs["labels"][:, 1:]
     carries_loss = labels != IGNORED
     logits = head_logits(model, hidden[:, :-1][carries_loss])
-    return torch.nn.functional.cross_entropy(logits, labels[carries_loss])
+    return torch.nn.functional.cross_entropy(logits, labels[carries_loss], reduction=reduction)
 
 
 def mixed_loss(model: Any, inputs: dict[str, Any]) -> Any:
@@ -78,16 +82,26 @@ class PriceTrainer(Trainer):
         self.add_callback(BestInPlace())
         self._skipped = 0  # steps in a row
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """The loss of a batch; `FloatingPointError` when it is no finite number."""
         dtype, _reason = pick_precision(self.base.device)
         with autocast(self.base.device, dtype):
-            loss = self.loss_of(model, inputs)
-            if not torch.isfinite(loss):
-                odd = odd_rows(lambda part: self.loss_of(model, part), inputs)
-                raise self._diverged("loss", loss.item(), inputs, odd)
+            loss = self._loss(model, inputs, None if return_outputs else num_items_in_batch)
+            if not torch.isfinite(whole := self._whole(loss)):
+                odd = odd_rows(lambda part: self.loss_of(self.model, part), inputs)
+                raise self._diverged("loss", whole.item(), inputs, odd)
         self._batch = inputs
         return (loss, {}) if return_outputs else loss
+
+    def _loss(self, model: Any, inputs: Any, counted: Any) -> Any:
+        """The loss of ``inputs``; ``counted`` is what `_get_num_items_in_batch` found, None in an evaluation."""
+        return self.loss_of(model, inputs)
+
+    def _whole(self, loss: Any) -> Any:
+        """The loss of the whole batch, of which `sharing` computes parts."""
+        return loss
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
@@ -151,7 +165,7 @@ class PriceTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # Trainer's own sampler draws from torch's global generator, so a run resumed in a later epoch would go on
-        # in another order. This one, here for a single process, is seeded by the epoch.
+        # in another order. This one is seeded by the epoch; it is for one process, `sharing` deals with several.
         batch, chosen = self.recipe.batch_size, train_dataset or self.train_dataset
         return DistributedLengthGroupedSampler(batch, chosen, num_replicas=1, rank=0, seed=self.args.seed)
 
@@ -170,8 +184,9 @@ def trainer_arguments(base: Base, recipe: Recipe, folder: Path, seed: int, keep:
     dtype, _ = pick_precision(base.device)
     stops = validated and recipe.patience is not None
     every = recipe.evaluate_every if validated else recipe.save_every
-    return TrainingArguments(
-        output_dir=str(folder), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch_size,
+    arguments = TrainingArguments(
+        output_dir=str(folder), num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=processes.part_of(recipe.batch_size),
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
         save_strategy="steps" if keep or stops else "no", save_steps=every, save_only_model=not keep,
         save_total_limit=KEPT, eval_strategy="steps" if validated else "no", eval_steps=every,
@@ -179,4 +194,8 @@ def trainer_arguments(base: Base, recipe: Recipe, folder: Path, seed: int, keep:
         logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
         remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,
         dataloader_pin_memory=False, label_names=["labels"],
+        ddp_backend="gloo" if base.device == "cpu" and processes.count() > 1 else None,
+        ddp_find_unused_parameters=False, ddp_broadcast_buffers=False,
     )  # fmt: skip
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # a process has one GPU; of several, Trainer would make DataParallel's
+    return arguments

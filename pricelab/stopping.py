@@ -10,12 +10,17 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from pricelab import processes
+
 ELAPSED = "elapsed_seconds"  # of training, noted with every logged step
 
 
 def clock() -> float:
-    """Seconds that only ever move forward."""
-    return time.monotonic()
+    """Seconds that only ever move forward; of several processes all go by the first one's, so that they stop together.
+
+    Whoever asks must do so in all of them.
+    """
+    return processes.once(time.monotonic)
 
 
 def rate(share: float, warmup: float) -> float:

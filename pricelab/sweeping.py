@@ -13,6 +13,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from pricelab import processes
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import chosen_recipe, validation_items, without
 from pricelab.files import write_json_atomic
@@ -73,6 +74,7 @@ def sweep(
         Interrupted: somebody did; the finished trials are kept.
     """
     optuna = load_optuna()
+    processes.only_alone("a sweep")
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     if trials < 1 or (minutes is not None and not minutes > 0):

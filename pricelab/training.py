@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pricelab import processes
 from pricelab.adapters import add_adapters
-from pricelab.bases import Base, load_base, quiet
+from pricelab.bases import Base, load_base, locate, quiet
 from pricelab.catalog import Item
 from pricelab.checkpoints import newest_valid
 from pricelab.compiling import compiled
@@ -24,6 +25,7 @@ from pricelab.outlook import more_time
 from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer_arguments
 from pricelab.progress import LossDisplay
 from pricelab.recipe import METHODS, Recipe
+from pricelab.sharing import SharedTrainer
 from pricelab.show import in_notebook, progress_stream
 from pricelab.stopping import EarlyStop, TimeBudget, validation_losses
 from pricelab.trackers import Trackers
@@ -50,11 +52,15 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
         from transformers import set_seed
 
         set_seed(seed)
+        if processes.count() > 1:
+            with processes.one_first():
+                locate(name)  # one process downloads and converts
         precision: dict[str, Any] = {"quantise": method == "qlora", "master_weights": method == "full"}
         base = load_base(name, **precision, text_tokens=recipe.max_text_tokens)
         return base, base.model if method == "full" else add_adapters(base.model, recipe)
 
 
+@processes.told_when_one_ends()
 def train(
     model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
     progress: bool = True, *, minutes: float | None = None, validation: Sequence[Item] = (), mix: Sequence[str] = (),
@@ -94,24 +100,28 @@ def train(
     start = time.perf_counter()
     with quiet(), contextlib.ExitStack() as stack:
         # The best weights wait on disk: as checkpoints do, so that a resumed run still knows them.
-        folder = checkpoints or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = checkpoints or processes.once(lambda: Path(stack.enter_context(tempfile.TemporaryDirectory())))
         loss = mixed_loss if mix else price_loss
         arguments = trainer_arguments(base, recipe, folder, seed, checkpoints is not None, bool(validation))
         if recipe.compile:
             stack.enter_context(compiled(model))
         if trackers is not None:
             stack.enter_context(trackers.reporting(arguments))
-        trainer = PriceTrainer(model, base, encoded, recipe, arguments, loss, budget)
-        for callback in (budget, early if validation else None, *callbacks, LossDisplay() if progress else None):
+        trainer_class = SharedTrainer if processes.count() > 1 else PriceTrainer
+        trainer = trainer_class(model, base, encoded, recipe, arguments, loss, budget)
+        shown = LossDisplay() if progress and processes.is_first() else None
+        for callback in (budget, early if validation else None, *callbacks, shown):
             if callback is not None:
                 trainer.add_callback(callback)
         interruption = Interruption()
         if checkpoints is not None:  # last of those that end a run: it saves, and an interrupt is no reason to evaluate
-            trainer.add_callback(stack.enter_context(interruption))
-        found = newest_valid(folder)
-        if found.skipped and trainer.is_world_process_zero():
+            alone = processes.count() == 1  # of several, the launcher hears the interrupt and ends them all
+            trainer.add_callback(stack.enter_context(interruption) if alone else interruption)
+        found = processes.once(lambda: newest_valid(folder))
+        if found.skipped and processes.is_first():
             print(found, file=progress_stream())
         trainer.train(resume_from_checkpoint=str(found.checkpoint) if found.checkpoint else None)
+        processes.meet()  # before one of them removes the folder with the best weights
     if interruption.asked and not in_notebook():
         raise Interrupted(goes_on(_where(trainer.state)))
     log = trainer.state.log_history
