@@ -6,6 +6,7 @@ The loop itself is in `training`, the folder's format in `artifacts`. Introduced
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -99,13 +100,15 @@ def finetune(
     extras = _extras(minutes, validation, mix)
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
     check_prices(catalog)
-    processes.part_of(recipe.batch_size)  # refuses
+    if (shared := processes.shared_out(recipe.batch_size)) and progress:
+        print(shared, file=sys.stderr)
     processes.agree("settings or items", settings)
     processes.once(lambda: check_folder(folder, settings, overwrite))
     if recipe.compile:
         check_compiler()
     loaded, model = load_trainable(base, method, recipe, seed)
     processes.once(lambda: open_folder(folder, settings))
+    processes.check_shared(folder / RUN)
     recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
     use_attention(loaded, recipe.max_text_tokens)  # as loading the result will
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -42,6 +43,16 @@ def _launched() -> bool:
     return {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
 
 
+def shared_out(batch_size: int) -> str:
+    """What the first of several processes says of how a batch is shared out; `ValueError` where it can't be."""
+    part = part_of(batch_size)
+    return (
+        f"{count()} processes, each with {part} of the {batch_size} items of a batch"
+        if count() > 1 and is_first()
+        else ""
+    )
+
+
 def only_alone(what: str) -> None:
     """Refuse what several processes can't share."""
     if count() > 1:
@@ -63,10 +74,16 @@ def join() -> None:
     """Meet the other processes, once; alone there is nobody to meet.
 
     Raises:
-        ValueError: the launcher started another number of processes than it announced, or more than there are GPUs.
+        ValueError: the launcher started another number of processes than it announced, or more than there are GPUs, or
+            it wants the model itself shared out.
     """
     if count() == 1:
         return
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        raise ValueError(
+            "FSDP shares out the model itself, and here each process needs it whole; launch with --multi_gpu and "
+            "without FSDP, and for a base that is too large use method qlora (docs/several-gpus.md)"
+        )
     import torch
     from accelerate import PartialState
 
@@ -142,6 +159,12 @@ def agree(what: str, value: Any) -> None:
     given = gather(value)
     if odd := [number for number, other in enumerate(given, 1) if other != given[0]]:
         raise ValueError(f"process {odd[0]} of {count()} was given other {what} than the first; give all the same")
+
+
+def check_shared(path: Path) -> None:
+    """Make sure that all processes see what the first one wrote; else all raise a `ValueError`."""
+    if not all(gather(path.exists())):
+        raise ValueError(f"{path.parent} isn't the same folder on all machines; give one that they share")
 
 
 @contextlib.contextmanager

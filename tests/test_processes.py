@@ -15,6 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import several_gpus
 from pricelab import processes, sharing
 from pricelab.checkpoints import newest_valid
 from pricelab.examples import IGNORED, collate, encode
@@ -83,6 +84,33 @@ def test_a_process_without_a_gpu_is_refused_in_words(second_of_two, monkeypatch)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match="process 2 of 2 has no GPU of its own: this machine has 1; start as many"):
         processes.join()
+
+
+def test_a_model_that_is_to_be_shared_out_itself_is_refused(second_of_two, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ValueError, match="FSDP shares out the model itself.*--multi_gpu.*qlora"):
+        processes.join()
+
+
+def test_a_folder_that_not_all_machines_see_is_refused(monkeypatch, tmp_path):
+    processes.check_shared(tmp_path)
+    monkeypatch.setattr(processes, "gather", lambda seen: [seen, False])
+    with pytest.raises(ValueError, match="isn't the same folder on all machines; give one that they share"):
+        processes.check_shared(tmp_path)
+
+
+def test_other_settings_in_one_process_are_refused(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "gather", lambda value: [value, {"seed": 2}])
+    processes.agree("settings", {"seed": 2})
+    with pytest.raises(ValueError, match="process 2 of 2 was given other settings than the first"):
+        processes.agree("settings", {"seed": 1})
+
+
+def test_the_docs_hold_what_the_formulas_give():
+    assert several_gpus.PAGE.read_text(encoding="utf-8") == several_gpus.page(), (
+        "run: python -m benchmarks.several_gpus"
+    )
 
 
 # ---- what is shared
@@ -284,7 +312,8 @@ def test_a_killed_process_ends_the_other_in_words_and_the_run_is_resumed(toy_bas
     process = launch(*program, stdout=subprocess.PIPE)
     output, errors = process.communicate(timeout=250)
     assert process.returncode == 0, errors
-    assert output.count("The predictor is in") == 1 and errors.count("training: 100%") >= 1
+    assert output.count("The predictor is in") == errors.count("2 processes, each with 2 of the 4 items") == 1
+    assert "training: 100%" in errors
     losses = Manifest.read(run).metrics["losses"]
     noted = [entry["loss"] for entry in before if "loss" in entry]
     np.testing.assert_allclose(losses[: len(noted)], noted, atol=5e-5)
