@@ -17,6 +17,7 @@ from pricelab import processes
 from pricelab.files import data_dir, sha256_of
 from pricelab.profiles import pick_device, pick_precision
 from pricelab.prompt import digit_tokens
+from pricelab.quantised import check_widths
 from pricelab.smollm2 import WHEEL_SHA256, smollm2_folder
 
 REGISTRY = {
@@ -73,6 +74,14 @@ def quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
         if bars:
             transformers_logging.enable_progress_bar()
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """Where the files of ``name`` are, as `locate` says, but a local folder's weights are not read for their hash."""
+    folder = data_dir() / "tiny-base" if name == "tiny" else Path(name)
+    if name and name != "smollm2-135m" and (folder / "config.json").is_file():
+        return str(folder), ""
+    return locate(name)
 
 
 def locate(name: str, revision: str | None = None) -> tuple[str, str]:
@@ -166,7 +175,8 @@ def load_base(
             short ones.
 
     Raises:
-        ValueError: unknown name, unusable folder, or a tokenizer that writes several digits per token.
+        ValueError: unknown name, unusable folder, a tokenizer that writes several digits per token, or layers whose
+            4-bit rows this CPU reads back wrongly.
         ConnectionError: the weights have to be downloaded and could not be.
     """
     import torch
@@ -187,6 +197,7 @@ def load_base(
     with quiet():
         model = AutoModelForCausalLM.from_pretrained(place, use_safetensors=True, **_pin(place, commit), **options)
     if quantise and device == "cpu":
+        check_widths(model, name)
         _keep_training_layout(model)
     model.generation_config = _plain_generation(tokenizer)
     precision = f"{str(dtype).removeprefix('torch.')} ({why})"
@@ -203,10 +214,12 @@ def pick_attention(device: str, dtype: Any, text_tokens: int | None = None) -> s
     return "eager" if device == "cpu" and dtype == torch.bfloat16 and short else None
 
 
-def use_attention(base: Base, text_tokens: int) -> None:
-    """Compute attention as texts of at most ``text_tokens`` ask for, where they turned out shorter than at loading."""
-    if attention := pick_attention(base.device, pick_precision(base.device)[0], text_tokens):
-        base.model.set_attn_implementation(attention)
+def load_config(place: str, commit: str) -> Any:
+    """The configuration of the model at ``place``, without its weights."""
+    from transformers import AutoConfig
+
+    with quiet():
+        return AutoConfig.from_pretrained(place, **_pin(place, commit))
 
 
 def nf4(compute_dtype: Any) -> Any:

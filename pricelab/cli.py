@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on ``arguments`` (default: the process's own) and leave with its exit code."""
     try:
         app(arguments)
-    except (ConnectionError, FloatingPointError, processes.ProcessEnded) as error:
-        # Nobody's mistake: no network, a loss that diverged, another process that was killed.
+    except (ConnectionError, FloatingPointError, MemoryError, processes.ProcessEnded) as error:
+        # Nobody's mistake: no network, a loss that diverged, no memory left, another process that was killed.
         sys.exit(_told(error, 1))
     except (ValueError, OSError) as error:
         sys.exit(_told(error, 2))

@@ -8,10 +8,19 @@ Notation: B examples, T tokens.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pricelab.catalog import Item
 from pricelab.prompt import answer_tokens, prompt_tokens
 
 IGNORED = -100  # the label of a token that carries no loss
+UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
+
+
+def cut_length(tokenizer: Any, items: Sequence[Item], most: int) -> int:
+    """Tokens to cut texts at: a length that leaves nearly all of them whole, and at most ``most``."""
+    lengths = [len(ids) for ids in tokenizer([item.text for item in items])["input_ids"]]
+    return min(most, int(np.quantile(lengths, UNCUT_SHARE)) + 1)
 
 
 def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[dict[str, list[int]]]:

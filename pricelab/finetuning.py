@@ -17,23 +17,24 @@ import numpy as np
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.baselines import TfidfRidge
-from pricelab.bases import use_attention
+from pricelab.bases import load_tokenizer, place_of
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler
 from pricelab.disk import flush, in_words
+from pricelab.examples import cut_length
 from pricelab.files import read_json, write_json_atomic
 from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.prompt import MAX_DIGITS
+from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
 from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
 ADAPTER_CONFIG = "adapter_config.json"
 RESULT = "result"  # in there, until it is whole
-UNCUT_SHARE = 0.98  # share of the training texts that the chosen length leaves whole
 MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
 TRAINING_MINIMUM = 16  # items: one step
 
@@ -81,8 +82,9 @@ def finetune(
 
     Raises:
         ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
-            can't write, or a folder that holds something else.
+            can't write, a folder that holds something else, or more memory needed than is free.
         FloatingPointError: the loss or the gradient stopped being a finite number.
+        MemoryError: memory ran out all the same, with one item at a time.
         OSError: something can't be written; the folder can be resumed.
         Interrupted: outside a notebook, after the checkpoint was saved.
     """
@@ -106,11 +108,14 @@ def finetune(
     processes.once(lambda: check_folder(folder, settings, overwrite))
     if recipe.compile:
         check_compiler()
+    tokenizer = load_tokenizer(*place_of(base))
+    recipe = replace(recipe, max_text_tokens=cut_length(tokenizer, items, recipe.max_text_tokens))
+    room = check_room(base, method, recipe, items, tokenizer, mixed=bool(mix))
     loaded, model = load_trainable(base, method, recipe, seed)
+    if progress and processes.rank() == 0:
+        print(f"{loaded.precision}; {room}".removesuffix("; "), file=sys.stderr)
     processes.once(lambda: open_folder(folder, settings))
     processes.check_shared(folder / RUN)
-    recipe = replace(recipe, max_text_tokens=_text_tokens(loaded.tokenizer, items, recipe.max_text_tokens))
-    use_attention(loaded, recipe.max_text_tokens)  # as loading the result will
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
 
@@ -166,8 +171,7 @@ def _metrics(trained: Trained, extras: dict[str, Any]) -> dict[str, Any]:
     if trained.validation:
         kept["validation"] = {str(step): round(loss, 4) for step, loss in trained.validation.items()}
         kept["best_step"] = trained.best_step
-    if trained.stopped:
-        kept["stopped"] = trained.stopped
+    kept |= {name: text for name in ("stopped", "split") if (text := getattr(trained, name))}
     return {**kept, "given": extras} if extras else kept
 
 
@@ -213,12 +217,6 @@ def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
         return items
     chosen = np.random.default_rng(seed).permutation(len(items))[:most]
     return [items[i] for i in sorted(chosen)]
-
-
-def _text_tokens(tokenizer: Any, items: Sequence[Item], most: int) -> int:
-    """A length that leaves nearly all texts whole, and at most ``most``."""
-    lengths = [len(ids) for ids in tokenizer([item.text for item in items])["input_ids"]]
-    return min(most, int(np.quantile(lengths, UNCUT_SHARE)) + 1)
 
 
 def _calibration(pricer: Pricer, items: Sequence[Item], progress: bool) -> dict[str, Any]:

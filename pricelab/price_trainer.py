@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import DistributedLengthGroupedSampler
 
 from pricelab import processes
@@ -24,6 +24,7 @@ from pricelab.divergence import odd_rows, words
 from pricelab.examples import IGNORED, collate
 from pricelab.profiles import pick_precision
 from pricelab.recipe import Recipe
+from pricelab.splitting import SplittingTrainer, kinds
 from pricelab.stopping import TimeBudget, rate
 
 EVALUATION_BATCH = 16  # items
@@ -47,10 +48,9 @@ def mixed_loss(model: Any, inputs: dict[str, Any]) -> Any:
 
     A text has twenty times as many labels as a price; by tokens it would drown out the prices.
     """
-    plain = inputs["labels"][:, 1] != IGNORED
-    kinds = [rows for rows in (plain, ~plain) if rows.any()]
-    parts = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in kinds]
-    return sum(rows.float().mean() * price_loss(model, part) for rows, part in zip(kinds, parts, strict=True))
+    found = kinds(inputs)
+    parts = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in found]
+    return sum(rows.float().mean() * price_loss(model, part) for rows, part in zip(found, parts, strict=True))
 
 
 class BestInPlace(TrainerCallback):
@@ -62,7 +62,7 @@ class BestInPlace(TrainerCallback):
             state.best_model_checkpoint = str(named(Path(args.output_dir), state.best_global_step))
 
 
-class PriceTrainer(Trainer):
+class PriceTrainer(SplittingTrainer):
     """A `Trainer` that learns the prices of encoded ``examples`` (train, validation) on a loaded ``base``."""
 
     _aside = False  # whether a checkpoint is being written

@@ -91,6 +91,8 @@ PROFILES = {
     )
 }
 GPU_PROFILE_GB = 22
+UNKNOWN = "nobody tried it"
+REFUSED = {"mps": "4-bit layers and losses were never compared on Apple's GPU; the Mac's CPU does the same in fp32"}
 
 
 def detect() -> Profile:
@@ -115,22 +117,32 @@ def choose(name: str, reason: str) -> Profile:
 
 
 def pick_device() -> str:
-    """``"cuda"`` when there is a GPU that torch can use, else ``"cpu"``."""
+    """``"cuda"`` when there is a GPU that torch can use, else ``"cpu"``, also on a Mac."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def pick_precision(device: str) -> tuple[Any, str]:
-    """The dtype for weights and matrix products on ``device``, and why."""
+    """The dtype for weights and matrix products on ``device``, and why. What learns is held in fp32 everywhere.
+
+    Raises:
+        ValueError: a device that pricelab does not train on.
+    """
     import torch
 
-    if device == "cuda":
+    kind = device.partition(":")[0]
+    if kind == "cuda":
         # is_bf16_supported() also counts slow emulation, so ask the hardware: bf16 came with compute capability 8.
         major, minor = torch.cuda.get_device_capability()
         if major >= 8:
             return torch.bfloat16, f"compute capability {major}.{minor} has bf16"
-        return torch.float16, f"compute capability {major}.{minor} has no bf16"
-    if torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16"):
+        return torch.float16, f"compute capability {major}.{minor} has no bf16: fp16, and the loss is scaled"
+    if kind != "cpu":
+        raise ValueError(f"no training on the device {device!r}: {REFUSED.get(kind, UNKNOWN)}; use 'cpu' or 'cuda'")
+    can = torch.cpu.get_capabilities()
+    if can.get("avx512_bf16") or can.get("amx_bf16"):
         return torch.bfloat16, "this CPU multiplies bf16 in hardware"
-    return torch.float32, "this CPU has no bf16 instructions"
+    slow = can.get("architecture") == "x86_64" and not can.get("avx512_f")
+    without = " and no AVX-512, so expect it to be slow" if slow else ""
+    return torch.float32, f"this CPU has no bf16 instructions{without}"

@@ -44,6 +44,7 @@ class Trained:
     best_step: int | None = None  # whose weights the model holds now; None: those of the last step
     stopped: str = ""  # why it ended before the last step, in words
     interrupted: bool = False  # whether it was the user who ended it
+    split: str = ""  # that memory ran out, and how the steps went on, in words
 
 
 def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[Base, Any]:
@@ -90,6 +91,7 @@ def train(
     Raises:
         ValueError: the layers are to be compiled, and there is no compiler.
         FloatingPointError: the loss or the gradient stopped being a finite number.
+        MemoryError: not even one item at a time fits.
         OSError: a checkpoint can't be saved; says why, and what helps.
         Interrupted: outside a notebook, after the checkpoint was saved.
     """
@@ -135,6 +137,7 @@ def train(
         best_step=trainer.state.best_global_step if trainer.args.load_best_model_at_end else None,
         stopped=goes_on(_where(trainer.state)) if interrupted else stopped,
         interrupted=interrupted,
+        split=trainer.split,
     )
 
 

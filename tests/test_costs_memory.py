@@ -91,6 +91,30 @@ def test_the_watch_agrees_with_torchs_profiler():
     assert watch.peak == pytest.approx(peak, rel=0.05)
 
 
+def test_fewer_labels_and_freed_gradients_leave_the_usual_plan_as_it_was():
+    plan = Plan(SMALL, 1, precision="fp32", batch=2, length=64)
+    same = replace(plan, labels=64)
+    assert budget(same).memory == budget(plan).memory
+    few = budget(replace(plan, labels=4)).memory
+    assert few.logits < budget(plan).memory.logits
+    freed = budget(replace(plan, accumulated=False)).memory
+    assert freed.total < budget(plan).memory.total
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "said"),
+    [
+        ({"labels": -1}, "labels must be from 0"),
+        ({"labels": 600}, "labels must be from 0"),
+        ({"autocast": True, "precision": "bf16"}, "autocast=True is for scratch and full with fp32 weights"),
+        ({"autocast": True, **LORA}, "autocast=True is for"),
+    ],
+)
+def test_contradictions_about_labels_and_products_are_refused(nonsense, said):
+    with pytest.raises(ValueError, match=said):
+        Plan(SMALL, 1, **nonsense)
+
+
 # ---- other people's measurements
 
 

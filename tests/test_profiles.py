@@ -62,7 +62,7 @@ def test_choosing_keeps_the_sizes_and_leaves_the_table_alone():
 @pytest.mark.parametrize(
     ("capability", "dtype", "why"),
     [
-        ((7, 5), torch.float16, "7.5 has no bf16"),
+        ((7, 5), torch.float16, "7.5 has no bf16: fp16, and the loss is scaled"),
         ((8, 0), torch.bfloat16, "8.0 has bf16"),
         ((9, 0), torch.bfloat16, ""),
     ],
@@ -80,6 +80,8 @@ def test_the_gpus_hardware_decides_the_precision(gpu, capability, dtype, why):
         ({"avx512_bf16": True}, torch.bfloat16, "in hardware"),
         ({"amx_bf16": True}, torch.bfloat16, "in hardware"),
         ({"avx512_bf16": False}, torch.float32, "no bf16"),
+        ({"architecture": "x86_64", "avx2": True}, torch.float32, "no bf16 instructions and no AVX-512"),
+        ({"architecture": "aarch64"}, torch.float32, "no bf16"),
         ({}, torch.float32, "no bf16"),
     ],
 )
@@ -87,3 +89,20 @@ def test_the_cpus_instructions_decide_the_precision(monkeypatch, can, dtype, why
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
     found, reason = pick_precision("cpu")
     assert found == dtype and why in reason
+
+
+def test_only_a_cpu_without_avx_512_is_said_to_have_none(monkeypatch):
+    for can in ({"architecture": "x86_64", "avx512_f": True}, {"architecture": "aarch64"}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can)
+        assert "AVX-512" not in pick_precision("cpu")[1]
+
+
+@pytest.mark.parametrize(("device", "why"), [("mps", "Apple's GPU; the Mac's CPU"), ("xpu", "nobody tried it")])
+def test_a_device_that_was_never_tried_is_refused_with_those_that_were(device, why):
+    with pytest.raises(ValueError, match=f"no training on the device '{device}': .*{why}.*use 'cpu' or 'cuda'"):
+        pick_precision(device)
+
+
+def test_a_mac_trains_on_its_cpu(gpu, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device() == "cpu"

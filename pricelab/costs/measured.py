@@ -40,6 +40,11 @@ def measured_peak(plan: Plan, *, keep_gradients: bool = True) -> float:
     return float(watch.peak)
 
 
+def live_tensors(model: Any) -> Any:
+    """A ``with`` block whose ``peak`` is the most bytes that tensors held in it, those of ``model`` from the start."""
+    return _watch([*model.parameters(), *model.buffers(), *_block_scales(model)])
+
+
 def _torch_dtype(plan: Plan) -> Any:
     import torch
 

@@ -37,6 +37,9 @@ class Plan:
     length: int = 512  # T, tokens a text
     attention: str = "sdpa"  # "eager" keeps all attention scores, the fused "sdpa" doesn't
     checkpointing: bool = False  # keep each block's input only, compute its activations again in the backward
+    labels: int = 0  # tokens a text whose scores are computed, because they carry a loss; 0 stands for all
+    autocast: bool = False  # scratch and full with fp32 weights: multiply in the hardware's best 16-bit format
+    accumulated: bool = True  # gradients wait while the next batch runs; False: they are freed after every batch
     hardware: Hardware = HARDWARE["H100 SXM"]
     devices: int = 0  # 0 stands for the fewest that hold it
     utilisation: float = 0.0  # share of the peak that is reached, up to 1; 0 stands for the case's default
@@ -52,6 +55,8 @@ class Plan:
                 f"devices must be 0 or more and utilisation a share from 0 to 1, got {self.devices!r} and "
                 f"{self.utilisation!r}; 0 stands for the default"
             )
+        if not 0 <= self.labels <= self.length:
+            raise ValueError(f"labels must be from 0, which stands for all, to the length, got {self.labels!r}")
         self._check_adapters()
         self._check_precision()
 
@@ -74,6 +79,8 @@ class Plan:
             raise ValueError(f"method {self.method!r} does not go with {held} weights; {_reason(held)}: use {cure}")
         if not self.master_copy and (self.adapts or held == "fp32"):
             raise ValueError("master_copy=False is for scratch and full with bf16 or fp16 weights; leave it out")
+        if self.autocast and (self.adapts or held != "fp32"):
+            raise ValueError("autocast=True is for scratch and full with fp32 weights; leave it out")
         self.hardware.flops_per_second(self.arithmetic)
 
     @property
@@ -99,7 +106,8 @@ class Plan:
     @property
     def arithmetic(self) -> str:
         """The dtype of the products; int8 and NF4 weights are widened to what the hardware does best."""
-        return self.hardware.best_dtype if self.weight_format in ("int8", "nf4") else self.weight_format
+        best = self.autocast or self.weight_format in ("int8", "nf4")
+        return self.hardware.best_dtype if best else self.weight_format
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
