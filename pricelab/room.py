@@ -25,7 +25,7 @@ from pricelab.recipe import METHODS, Recipe
 # A CPU's activations are blocks of a few MB that come and go in all sizes: the C library's heap, which holds them, was
 # measured to be so many times as large as what lives in it (glibc, SmolLM2-135M, LoRA and full, batches of 4 and 16).
 HEAP = 1.65
-RUNTIME_BYTES = 25e6  # that a first step adds to a process on a CPU: threads, kernels, buffers
+RUNTIME_BYTES = 45e6  # that a first step adds to a process on a CPU: threads, kernels, buffers
 LOOKED_AT = 64  # items: the longest texts by characters, of which one has the most tokens
 KNOWN = {
     "tiny": "tiny", "smollm2-135m": "SmolLM2-135M", "Qwen/Qwen3-0.6B-Base": "Qwen3-0.6B",
