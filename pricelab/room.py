@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pricelab import processes
 from pricelab.bases import load_config, pick_attention, place_of
 from pricelab.catalog import Item
 from pricelab.costs.budget import USABLE
@@ -106,6 +107,7 @@ def check_room(
     """
     if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":  # then no device holds it all
         return ""
+    recipe = replace(recipe, batch_size=-(-recipe.batch_size // processes.count()))  # each holds its share
     try:
         shape = Shape.of(load_config(*place_of(base)))
         length, labels = longest(tokenizer, items, recipe)
@@ -154,7 +156,7 @@ def _cures(need: Need, base: str, recipe: Recipe, free: float) -> Iterator[str]:
         return memory_needed(shape, method, smaller, need.plan.length, need.plan.labels).bytes <= free
 
     if batch := next((n for n in range(recipe.batch_size - 1, 0, -1) if fits(shape, method, n)), 0):
-        yield f"a batch of {batch} (--batch {batch})"
+        yield f"a batch of {(whole := batch * processes.count())} (--batch {whole})"
     lighter = METHODS[: METHODS.index(method)][::-1]
     if other := next((other for other in lighter if fits(shape, other)), ""):
         yield f"method {other}"
