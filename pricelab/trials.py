@@ -63,6 +63,22 @@ class Trials:
         errors = self.mean_errors(better, items, split), self.mean_errors(worse, than or items, split)
         return saved(*errors, groups_of(split, self.held_out[split]))
 
+    def against(self, model: Any, train: Sequence[Item], way: str, items: int, split: str) -> Difference:
+        """Dollars an item that a way saves against a baseline fitted on the same training items, with interval.
+
+        Args:
+            model: a fresh one of `baselines`.
+            train: the split whose first ``items`` the trials learned from.
+            way: key of the way, seeds averaged.
+            items: training items of both.
+            split: which items the errors are of.
+        """
+        model.fit([item.text for item in train[:items]], [item.price for item in train[:items]])
+        held_out = self.held_out[split]
+        estimates = model.predict([item.text for item in held_out])
+        errors = np.abs(np.asarray(estimates) - np.array([item.price for item in held_out]))
+        return saved(self.mean_errors(way, items, split), errors, groups_of(split, held_out))
+
     def mean_errors(self, way: str, items: int, split: str) -> np.ndarray:
         """Errors of a way with that many training items, averaged over its seeds, one an item. Raises `ValueError`."""
         found = self.of(way, items)

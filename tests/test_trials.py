@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ways as benchmark
+from pricelab.baselines import ConstantPrice
 from pricelab.catalog import Item, load_catalog
 from pricelab.plots.ways import FORMS, error_against_cost, error_by_examples
 from pricelab.trials import Rates, Trials, recorded, recorded_rates, saved
@@ -51,6 +52,12 @@ def test_ways_are_compared_pairwise_also_with_other_numbers_of_items():
     some = trials(trial("lora", 200, off=2), trial("scratch", 200, off=6), trial("scratch", 2000, off=3))
     assert some.difference("lora", "scratch", 200, "test").value == 4
     assert some.difference("lora", "scratch", 200, "test", than=2000).value == 1
+
+
+def test_a_way_is_compared_with_a_baseline_fitted_on_the_same_items():
+    train = [Item(str(n), "x", price) for n, price in enumerate((10.0, 30.0, 50.0, 999.0))]
+    found = trials(trial(items=3, off=2)).against(ConstantPrice(), train, "lora", 3, "test")
+    assert found.value == np.abs(PRICES - 30).mean() - 2 and found.n == 6
 
 
 def test_on_unseen_families_the_interval_is_between_families():
