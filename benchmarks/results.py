@@ -109,11 +109,11 @@ def speed_words(facts: dict[str, Any]) -> str:
     lines = []
     for method, words in (("qlora", "QLoRA"), ("lora", "LoRA")):
         plain, default = facts[method]["trl"], facts[method]["trl_checkpointing"]
+        faster, share = plain["times_faster"]["median"], plain["share_of_peak"]["median"]
         lines.append(
-            f"- {words} trains {plain['times_faster']['median']:.1f} times as many items a second as TRL's `SFTTrainer` "
-            f"on the same work, in {plain['share_of_peak']['median']:.0%} of its memory; with TRL's own default, gradient "
-            f"checkpointing, {default['times_faster']['median']:.1f} times as many in "
-            f"{default['share_of_peak']['median']:.0%}."
+            f"- {words} trains {faster:.1f} times as many items a second as TRL's `SFTTrainer` on the same work, in "
+            f"{share:.0%} of its memory; with TRL's own default, gradient checkpointing, "
+            f"{default['times_faster']['median']:.1f} times as many in {default['share_of_peak']['median']:.0%}."
         )
     told = f"{facts['base']} on a CPU, batch {facts['batch']}; machine: {facts['machine']}. Written by"
     return "\n".join([*lines, "", f"{told} `{facts['command']}`."])
