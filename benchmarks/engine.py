@@ -25,7 +25,7 @@ from pricelab.normalise import this_machine
 from pricelab.training import Recipe
 
 BATCH, RANK = 16, 32
-WARM_UP, STEPS, REPEATS = 2, 8, 3
+WARM_UP, STEPS, REPEATS = 2, 6, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
 GPU_SHAPE = "Qwen3-1.7B"
 
