@@ -80,12 +80,14 @@ class Clock:
 
 def run(job: Job) -> Measured:
     """Do ``job`` here; `apart` does it in a process of its own, as memory needs."""
+    from pricelab.bases import quiet
     from pricelab.costs.peak import peak_memory
     from pricelab.profiles import pick_device
 
-    warm_up(job)
     items, clock, seen = work(job), Clock(), []
-    with peak_memory(pick_device()) as peak, _precision(job.precision):
+    with quiet():
+        warm_up(job)
+    with quiet(), peak_memory(pick_device()) as peak, _precision(job.precision):
         trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, items, clock)
         _same_adapters(trainer.model)
         _note_batches(trainer, seen)

@@ -53,7 +53,8 @@ def losses(facts: dict[str, Any]) -> str:
                 steps = ", ".join(f"{loss:.5f}" for loss in found[engine])
                 apart = f"{found['largest_relative_difference']:.1e}" if engine == "trl" else ""
                 lines.append(f"| {words} | {precision} | {ENGINES[engine].split(',')[0]} | {steps} | {apart} |")
-    return "\n".join([*lines, "", "In bf16 QLoRA differs most: TRL keeps the adapters beside a 4-bit base in bf16."])
+    told = "With QLoRA TRL keeps the adapters in bf16, in fp32 too; pricelab keeps them in fp32."
+    return "\n".join([*lines, "", told])
 
 
 def profile(facts: dict[str, Any]) -> str:

@@ -145,6 +145,9 @@ def test_no_amount_of_money_is_taken_for_a_formula(path):
         assert dollars <= 1 or (dollars % 2 == 0 and "\\$" not in paragraph), paragraph
         formulas = re.findall(r"\$([^$]*)\$", paragraph)
         assert not [formula for formula in formulas if re.search(r"(?<!\\)\b[a-z]{2,} [a-z]{2,}", formula)], paragraph
+    for output in (output for cell in code_cells(notebook) for output in cell.outputs):
+        texts = re.split(r"<[^>]*>", output.get("data", {}).get("text/html", ""))
+        assert not [text for text in texts if text.count("$") > 1]
 
 
 @every_notebook
