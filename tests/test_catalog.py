@@ -252,7 +252,7 @@ def test_the_workshop_catalog(workshop):
     assert tuple(catalog.splits) == WORKSHOP_SPLITS and catalog.report.rows_kept == 5
     item = catalog["test-unseen"][0]
     assert (item.text, item.price, item.expected_price, item.noise_sigma) == ("Mug\nBlue.", 12.0, 11.5, 0.2)
-    assert "test-unseen" in str(catalog) and "$12.00" in catalog._repr_html_()
+    assert "test-unseen" in str(catalog) and "<span>$</span>12.00" in catalog._repr_html_()
     with pytest.raises(ValueError, match="no split 'dev'; it has train, validation"):
         catalog["dev"]
 

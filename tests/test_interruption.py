@@ -37,6 +37,14 @@ def smoke(monkeypatch):
     monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """Python's own answer to Ctrl-C, which is missing where the tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def options(toy_base):
     return {"base": str(toy_base), "method": "lora", "recipe": RECIPE, "seed": 3}
