@@ -41,13 +41,13 @@ experiments: $(READY) ## repeat or complete the recorded experiments (hours on t
 	$(BIN)/python -m benchmarks.ways
 	$(BIN)/python -m benchmarks.forgetting
 	$(BIN)/python -m benchmarks.audit_scaling
-	$(BIN)/python -m benchmarks.memory
 
 bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite docs/engine.md (half an hour on two cores)
 	$(BIN)/python -m pytest -m benchmark benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_profile
 	$(BIN)/python -m benchmarks.epochs
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.engine_docs
 
 clean: ## remove .venv, executed copies and caches of tools; the model cache stays

@@ -17,8 +17,11 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import torch
+from transformers import TrainerCallback
 
 from benchmarks.results import RESULTS
+from pricelab.costs.peak import apart, peak_memory
 from pricelab.costs.shapes import ATTENTION
 from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine
@@ -60,28 +63,21 @@ class Measured:
     width: float  # tokens a row, padding included, mean over the timed steps
 
 
-class Clock:
-    """Times the steps after the warm-up; a callback of transformers' `Trainer`."""
+class Clock(TrainerCallback):
+    """Times the steps after the warm-up."""
 
-    def __new__(cls) -> Any:
-        """A `TrainerCallback`, made here so that importing this file stays quick."""
-        from transformers import TrainerCallback
+    started = ended = 0.0  # seconds
 
-        class Watching(TrainerCallback):
-            started = ended = 0.0
-
-            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                self.ended = time.perf_counter()
-                if state.global_step == WARM_UP:
-                    self.started = self.ended
-
-        return Watching()
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Note the end of each step, and of the warm-up."""
+        self.ended = time.perf_counter()
+        if state.global_step == WARM_UP:
+            self.started = self.ended
 
 
 def run(job: Job) -> Measured:
-    """Do ``job`` here; `apart` does it in a process of its own, as memory needs."""
+    """Do ``job`` here; `alone` does it in a process of its own, as memory needs."""
     from pricelab.bases import quiet
-    from pricelab.costs.peak import peak_memory
     from pricelab.profiles import pick_device
 
     items, clock, seen = work(job), Clock(), []
@@ -98,13 +94,9 @@ def run(job: Job) -> Measured:
     return Measured(rows / seconds, tokens / seconds, peak.bytes, losses, cells / rows)
 
 
-def apart(job: Job) -> Measured:
-    """`run` in a fresh process, where no memory that an earlier run freed is used again, uncounted."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(run, job).result()
+def alone(job: Job) -> Measured:
+    """`run` in a fresh process."""
+    return apart(run, job)
 
 
 def warm_up(job: Job) -> None:
@@ -156,7 +148,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     disable_progress_bars()
     settings, device = recipe(), pick_device()
     place, _ = locate(job.base)
-    dtype = pick_precision(device)[0] if job.precision != "fp32" else _fp32()
+    dtype = pick_precision(device)[0] if job.precision != "fp32" else torch.float32
     options: dict[str, Any] = {"quantization_config": nf4(dtype)} if job.method == "qlora" else {}
     model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, device_map=device, **options)
     tokenizer = AutoTokenizer.from_pretrained(place)
@@ -165,7 +157,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     arguments = SFTConfig(
         output_dir=tempfile.mkdtemp(), num_train_epochs=1, per_device_train_batch_size=BATCH,
         learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=settings.warmup,
-        gradient_checkpointing=job.checkpointing, bf16=dtype != _fp32(), use_cpu=device == "cpu", seed=0,
+        gradient_checkpointing=job.checkpointing, bf16=dtype != torch.float32, use_cpu=device == "cpu", seed=0,
         save_strategy="no", logging_steps=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
     )  # fmt: skip
     adapters = LoraConfig(
@@ -177,12 +169,6 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _fp32() -> Any:
-    import torch
-
-    return torch.float32
 
 
 def _in_order(trainer: type, job: Job) -> type:
@@ -201,8 +187,6 @@ def _in_order(trainer: type, job: Job) -> type:
 
 def _same_adapters(model: Any) -> None:
     """Start the adapters of both engines from the same numbers."""
-    import torch
-
     generator = torch.Generator().manual_seed(0)
     weights = {name: weight for name, weight in model.named_parameters() if "lora_A" in name}
     for name in sorted(weights):
@@ -229,14 +213,12 @@ def _precision(wanted: str) -> Iterator[None]:
     with ExitStack() as stack:
         if wanted == "fp32":
             for module in ("bases", "price_trainer"):
-                stack.enter_context(patch(f"pricelab.{module}.pick_precision", lambda _: (_fp32(), "asked for")))
+                stack.enter_context(patch(f"pricelab.{module}.pick_precision", lambda _: (torch.float32, "asked for")))
         yield
 
 
 def matmul_peak() -> float:
     """FLOP/s of a large square product in the precision of this machine: what a training step could reach at most."""
-    import torch
-
     from pricelab.profiles import pick_device, pick_precision
 
     device, size = pick_device(), 2048 if pick_device() == "cpu" else 8192
@@ -265,7 +247,7 @@ def flops_per_token(base: str) -> float:
     return 4 * shape.linear + 6 * shape.lora_parameters(RANK, ATTENTION)
 
 
-def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = apart) -> dict[str, Any]:
+def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = alone) -> dict[str, Any]:
     """Both engines in turn, ``repeats`` times; ratios are of runs side by side."""
     jobs = {
         "pricelab": Job("pricelab", method, base),
@@ -287,7 +269,7 @@ def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], 
     return facts
 
 
-def agreement(method: str, base: str, precision: str, do: Callable[[Job], Measured] = apart) -> dict[str, Any]:
+def agreement(method: str, base: str, precision: str, do: Callable[[Job], Measured] = alone) -> dict[str, Any]:
     """Losses of both engines, step by step, on the same batches from the same weights."""
     steps = SAME_STEPS - WARM_UP
     jobs = [
@@ -321,7 +303,6 @@ def told(name: str, measured: Measured) -> str:
 
 def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str, Any]:
     """Everything for one base, ready to be written."""
-    import torch
     from trl import __version__ as trl_version
 
     peak, per_token = matmul_peak(), flops_per_token(base)
@@ -344,7 +325,6 @@ def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str
 @contextmanager
 def random_base(shape: str) -> Iterator[str]:
     """A folder with random bf16 weights of a published shape and SmolLM2's tokenizer: speed needs no real weights."""
-    import torch
     from transformers import AutoModelForCausalLM
 
     from pricelab.bases import load_tokenizer, locate

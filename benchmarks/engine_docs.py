@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks import memory
 from benchmarks.results import RESULTS, ROOT, with_section
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_text_atomic
@@ -106,6 +107,7 @@ SECTIONS = {
     "losses": ("engine-cpu.json", losses),
     "profile": ("engine-profile.json", profile),
     "epochs": ("epochs.json", epochs),
+    "memory": ("memory.json", memory.table),
 }
 
 

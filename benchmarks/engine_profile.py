@@ -7,8 +7,14 @@ One step after a warm-up under `torch.profiler`, each operation's own time added
 from collections import defaultdict
 from typing import Any
 
+import torch
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as watch
+from transformers import TrainerCallback
+
 from benchmarks.engine import WARM_UP, Job, ours, theirs, warm_up, work
 from benchmarks.results import RESULTS
+from pricelab.costs.peak import apart
 from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine
 
@@ -36,11 +42,6 @@ def kind_of(operation: str) -> str:
 
 def profile(job: Job) -> dict[str, Any]:
     """Milliseconds of one step of ``job`` by kind, and its largest single operations."""
-    import torch
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as watch
-    from transformers import TrainerCallback
-
     cuda = torch.cuda.is_available()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
     watching = watch(activities=activities)
@@ -70,20 +71,11 @@ def profile(job: Job) -> dict[str, Any]:
     return {"ms": {kind: round(own) for kind, own in by_kind}, "largest": largest[::-1]}
 
 
-def apart(job: Job) -> dict[str, Any]:
-    """`profile` in a fresh process."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(profile, job).result()
-
-
 def main() -> None:
     """Profile both engines with LoRA and QLoRA."""
     facts: dict[str, Any] = {"command": "python -m benchmarks.engine_profile", "machine": this_machine()}
     for method in ("lora", "qlora"):
-        facts[method] = {engine: apart(Job(engine, method, steps=1)) for engine in ("pricelab", "trl")}
+        facts[method] = {engine: apart(profile, Job(engine, method, steps=1)) for engine in ("pricelab", "trl")}
         print(method, facts[method], flush=True)
     write_json_atomic(RESULTS / "engine-profile.json", facts)
 

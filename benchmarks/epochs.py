@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import RESULTS
+from pricelab.costs.peak import apart
 from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine
 from pricelab.training import Recipe
@@ -20,7 +21,7 @@ BATCH = 16
 
 
 def epoch(items: int) -> dict[str, Any]:
-    """One pass over ``items`` products here; `apart` does it in a process of its own."""
+    """One pass over ``items`` products here; `measure` does it in a process of its own."""
     from pricelab.catalog import load_catalog
     from pricelab.costs.peak import peak_memory
     from pricelab.training import load_trainable, train
@@ -40,20 +41,11 @@ def epoch(items: int) -> dict[str, Any]:
     }
 
 
-def apart(items: int) -> dict[str, Any]:
-    """`epoch` in a fresh process."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(epoch, items).result()
-
-
 def measure(path: Path, sizes: Sequence[int] = SIZES) -> None:
     """Write the passes to ``path``; print each as it ends."""
     passes = []
     for items in sizes:
-        found = apart(items)
+        found = apart(epoch, items)
         found["items_per_second"] = round(items / found["seconds"], 1)
         passes.append(found)
         print(found, flush=True)

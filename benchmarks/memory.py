@@ -1,8 +1,8 @@
 """Hold the estimate that a run prints before it starts against what it then takes: `python -m benchmarks.memory`.
 
 Each run is four steps on the longest texts of the workshop catalog, in a process of its own, loading included. The
-peaks go to ``data/results/memory.json`` as they come, with settings and machine, then to ``docs/engine.md``; with
-``--docs`` only the page is rewritten. Started again, it goes on after the last finished run.
+peaks go to ``data/results/memory.json`` as they come, with settings and machine, from where
+`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. Started again, it goes on after the last finished run.
 """
 
 import json
@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import RESULTS, ROOT, with_section
+from benchmarks.results import RESULTS, ROOT
 from pricelab.costs.units import human_bytes
-from pricelab.files import read_json, write_json_atomic, write_text_atomic
+from pricelab.files import read_json, write_json_atomic
 
-PAGE = ROOT / "docs" / "engine.md"
 BASES = ("tiny", "smollm2-135m")
 METHODS = {"qlora": "QLoRA", "lora": "LoRA", "full": "full"}
 BATCHES = (4, 8, 16)
@@ -97,14 +96,11 @@ def table(facts: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure unless told ``--docs``, then rewrite the page; ``--one base method batch`` prints one run as JSON."""
+    """Measure; ``--one base method batch`` prints one run as JSON."""
     if arguments[:1] == ["--one"]:
         print(json.dumps(one(arguments[1], arguments[2], int(arguments[3]))))
-        return
-    if "--docs" not in arguments:
+    else:
         measure(RESULTS / "memory.json")
-    page = with_section(PAGE.read_text(encoding="utf-8"), "memory", table(read_json(RESULTS / "memory.json")))
-    write_text_atomic(PAGE, page)
 
 
 if __name__ == "__main__":

@@ -77,17 +77,12 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def _told(doing: str, folder: Path, needed: int, after: str, error: Exception, number: int | None) -> str:
+    from pricelab.costs.units import human_bytes
+
     free = free_bytes(folder)
     full = number in FULL or (number is None and free is not None and free <= max(needed, 1_000_000))
     kind = "full" if full else "closed" if number in CLOSED else "gone"
     why = os.strerror(number) if number else "the disk is full" if full else str(error).splitlines()[0]
-    space = f"; it takes about {_size(needed)}" if needed else ""
-    space += f"{' and' if space else ';'} {_size(free)} are free" if free is not None else ""
+    space = f"; it takes about {human_bytes(needed)}" if needed else ""
+    space += f"{' and' if space else ';'} {human_bytes(free)} are free" if free is not None else ""
     return f"{doing} in {folder} failed: {why}{space}; {CURES[kind]}{'. ' if after else ''}{after}"
-
-
-def _size(size: int) -> str:
-    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= least:
-            return f"{size / least:,.1f} {unit}"
-    return f"{size} bytes"

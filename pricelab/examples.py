@@ -45,6 +45,11 @@ def mixed_in(tokenizer: Any, texts: Sequence[str], items: int, share: float, max
     return [{"input_ids": ids, "labels": ids} for ids in (encoded[i % len(encoded)] for i in range(wanted))]
 
 
+def are_plain(labels: Any) -> Any:
+    """Which rows (B,) of labels (B, T) are plain texts: their second token carries a loss, an item's doesn't."""
+    return labels[:, 1] != IGNORED
+
+
 def collate(examples: Sequence[dict[str, list[int]]], pad: int) -> dict[str, Any]:
     """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T)."""
     import torch

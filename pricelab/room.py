@@ -5,7 +5,6 @@ freed after every step. What a process takes beside live tensors is measured (`p
 `docs/engine.md` holds estimates against peaks. Used by `finetuning`. Introduced in notebook 07.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -105,8 +104,6 @@ def check_room(
     Raises:
         ValueError: more is needed than is free; the message names the largest batch, the method or the base that fits.
     """
-    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":  # then no device holds it all
-        return ""
     recipe = replace(recipe, batch_size=-(-recipe.batch_size // processes.count()))  # each holds its share
     try:
         shape = Shape.of(load_config(*place_of(base)))

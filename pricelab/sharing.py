@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from pricelab import processes
-from pricelab.examples import IGNORED
+from pricelab.examples import IGNORED, are_plain
 from pricelab.price_trainer import PriceTrainer, price_loss
 
 
@@ -74,8 +74,8 @@ def blank(example: dict[str, list[int]]) -> dict[str, list[int]]:
 
 
 def _kinds(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows of labels (B, T) are items and which plain texts, whose second token already carries a loss."""
-    plain = labels[:, 1] != IGNORED
+    """Which rows of labels (B, T) are items and which plain texts."""
+    plain = are_plain(labels)
     return ~plain, plain
 
 

@@ -14,14 +14,14 @@ import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from transformers import Trainer
 
-from pricelab.examples import IGNORED
+from pricelab.examples import IGNORED, are_plain
 
 Batch = dict[str, Any]  # input_ids, attention_mask and labels, each (B, T)
 
 
 def kinds(inputs: Batch) -> list[Any]:
     """Which rows (B,) are plain texts, all of whose tokens carry a loss, and which are items; only what is there."""
-    plain = inputs["labels"][:, 1] != IGNORED
+    plain = are_plain(inputs["labels"])
     return [rows for rows in (plain, ~plain) if rows.any()]
 
 

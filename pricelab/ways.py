@@ -151,12 +151,10 @@ def attempt(
 
 
 def attempt_apart(*args: Any, **options: Any) -> Trial:
-    """`attempt` in a fresh process, where no memory that an earlier trial freed is used again, uncounted."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    """`attempt` in a fresh process, as its peak memory needs."""
+    from pricelab.costs.peak import apart
 
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(attempt, *args, **options).result()
+    return apart(attempt, *args, **options)
 
 
 def _warm_up(method: str, items: Sequence[Item], seed: int) -> None:

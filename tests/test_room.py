@@ -149,12 +149,6 @@ def test_an_architecture_that_is_not_counted_is_let_through(toy_catalog, tokeniz
     assert check_room("tiny", "lora", RECIPE, toy_catalog["train"], tokenizer) == ""
 
 
-def test_a_base_that_is_shared_out_over_devices_is_not_judged_by_one(toy_catalog, tokenizer, free, monkeypatch):
-    free(1)
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    assert check_room("tiny", "lora", RECIPE, toy_catalog["train"], tokenizer) == ""
-
-
 def test_finetune_refuses_before_weights_are_loaded_or_anything_is_written(toy_catalog, tmp_path, free, monkeypatch):
     monkeypatch.setattr(finetuning, "load_trainable", None)
     free(1e6)
