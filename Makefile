@@ -46,6 +46,7 @@ bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite docs/en
 	$(BIN)/python -m pytest -m benchmark benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_profile
+	$(BIN)/python -m benchmarks.attention
 	$(BIN)/python -m benchmarks.epochs
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.engine_docs

@@ -101,11 +101,29 @@ def epochs(facts: dict[str, Any]) -> str:
     )
 
 
+def attention(facts: dict[str, Any]) -> str:
+    """Seconds of a step with either attention by length, as a Markdown table."""
+    lines = ["| tokens | eager, s | fused, s | fused / eager |", "|---|---|---|---|"]
+    for row in facts["rows"]:
+        least, most = row["range"]
+        lines.append(
+            f"| {row['tokens']} | {row['eager_seconds']:.2f} | {row['sdpa_seconds']:.2f} | "
+            f"{row['sdpa_by_eager']:.2f} [{least:.2f}, {most:.2f}] |"
+        )
+    told = (
+        f"A step with LoRA on {facts['base']}, batch {facts['batch']}, {facts['precision']}; median [least, most] of "
+        f"{facts['repeats']} runs, side by side. {facts['threads']} threads; machine: {facts['machine']}. "
+        f"Written by `{facts['command']}`."
+    )
+    return "\n".join([*lines, "", told])
+
+
 SECTIONS = {
     "engine": ("engine-cpu.json", comparison),
     "engine on a GPU": ("engine-cuda.json", comparison),
     "losses": ("engine-cpu.json", losses),
     "profile": ("engine-profile.json", profile),
+    "attention": ("attention.json", attention),
     "epochs": ("epochs.json", epochs),
     "memory": ("memory.json", memory.table),
 }

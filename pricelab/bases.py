@@ -27,7 +27,7 @@ REGISTRY = {
     "Qwen/Qwen3-0.6B-Base": "0.6 B parameters (Apache-2.0), from the model hub",
     "Qwen/Qwen3-1.7B-Base": "1.7 B parameters (Apache-2.0), from the model hub; fits a T4 in 4 bits",
 }
-EAGER_UP_TO_TOKENS = 512  # `python -m benchmarks.attention` measures where the two ways cross
+EAGER_UP_TO_TOKENS = 448  # `python -m benchmarks.attention` measures where the two ways cross
 
 
 @dataclass(frozen=True)

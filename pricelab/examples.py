@@ -5,7 +5,8 @@ The words of a prompt are left to `prompt`, the loss itself to `training`. Intro
 Notation: B examples, T tokens.
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,24 +24,28 @@ def cut_length(tokenizer: Any, items: Sequence[Item], most: int) -> int:
     return min(most, int(np.quantile(lengths, UNCUT_SHARE)) + 1)
 
 
-def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[dict[str, list[int]]]:
+Example = dict[str, "array[int]"]  # input_ids and labels, T 32-bit integers each: lists would take five times as much
+
+
+def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[Example]:
     """Each item as token ids with labels: the price tokens carry a loss, the prompt doesn't."""
     examples = []
     for item in items:
         prompt, _ = prompt_tokens(tokenizer, item.text, max_text_tokens)
         answer = answer_tokens(tokenizer, item.price)
-        examples.append({"input_ids": prompt + answer, "labels": [IGNORED] * len(prompt) + answer})
+        labels = [IGNORED] * len(prompt) + answer
+        examples.append({"input_ids": array("i", prompt + answer), "labels": array("i", labels)})
     return examples
 
 
-def mixed_in(tokenizer: Any, texts: Sequence[str], items: int, share: float, max_tokens: int) -> list[dict[str, list]]:
+def mixed_in(tokenizer: Any, texts: Sequence[str], items: int, share: float, max_tokens: int) -> list[Example]:
     """Plain texts as examples, every token of which carries a loss: so many that they are a ``share`` of all examples.
 
     With few texts they come round again and again.
     """
     if not texts:
         return []
-    encoded = [tokenizer.encode(text, add_special_tokens=True)[:max_tokens] for text in texts]
+    encoded = [array("i", tokenizer.encode(text, add_special_tokens=True)[:max_tokens]) for text in texts]
     wanted = round(items * share / (1 - share))
     return [{"input_ids": ids, "labels": ids} for ids in (encoded[i % len(encoded)] for i in range(wanted))]
 
@@ -50,14 +55,14 @@ def are_plain(labels: Any) -> Any:
     return labels[:, 1] != IGNORED
 
 
-def collate(examples: Sequence[dict[str, list[int]]], pad: int) -> dict[str, Any]:
+def collate(examples: Sequence[Mapping[str, Sequence[int]]], pad: int) -> dict[str, Any]:
     """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T)."""
     import torch
 
     width = max(len(example["input_ids"]) for example in examples)
 
     def stacked(key: str, fill: int) -> Any:
-        return torch.tensor([example[key] + [fill] * (width - len(example[key])) for example in examples])
+        return torch.tensor([[*example[key], *[fill] * (width - len(example[key]))] for example in examples])
 
     mask = [[1] * len(example["input_ids"]) + [0] * (width - len(example["input_ids"])) for example in examples]
     return {

@@ -7,13 +7,14 @@ up its tokens' losses and divides by the labels of the whole batch. Used by `tra
 Notation: B examples, T tokens, K = 2 kinds of examples (items and plain texts).
 """
 
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from pricelab import processes
-from pricelab.examples import IGNORED, are_plain
+from pricelab.examples import IGNORED, Example, are_plain
 from pricelab.price_trainer import PriceTrainer, price_loss
 
 
@@ -67,10 +68,10 @@ class SharedOrder(torch.utils.data.Sampler):
         yield from [len(self.order)] * (len(self) - len(self.order))
 
 
-def blank(example: dict[str, list[int]]) -> dict[str, list[int]]:
+def blank(example: Example) -> Example:
     """An example from which nothing is learned."""
     ids = example["input_ids"][:2]
-    return {"input_ids": ids, "labels": [IGNORED] * len(ids)}
+    return {"input_ids": ids, "labels": array("i", [IGNORED] * len(ids))}
 
 
 def _kinds(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -47,7 +47,7 @@ def test_the_rows_with_an_odd_loss_are_found():
 def test_an_item_whose_loss_is_no_number_is_named(toy_base, toy_catalog, tmp_path, monkeypatch):
     tokenizer = training.load_base(str(toy_base)).tokenizer
     items = toy_catalog["train"]
-    bad = training.encode(tokenizer, items[5:6], RECIPE.max_text_tokens)[0]["input_ids"]
+    bad = list(training.encode(tokenizer, items[5:6], RECIPE.max_text_tokens)[0]["input_ids"])
 
     def poisoned(model, inputs):
         hit = any(row[: len(bad)].tolist() == bad for row in inputs["input_ids"])

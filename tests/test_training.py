@@ -35,10 +35,10 @@ def test_only_the_price_tokens_carry_a_loss(toy_tokenizer, toy_catalog):
     text = toy_tokenizer.decode(example["input_ids"])
     price = f"{math.floor(item.price + 0.5)}{toy_tokenizer.eos_token}"
     assert text == f"{item.text}{SUFFIX}{price}"
-    labels = example["labels"]
+    labels, ids = list(example["labels"]), list(example["input_ids"])
     carried = [label for label in labels if label != IGNORED]
     assert toy_tokenizer.decode(carried) == price
-    assert labels[-len(carried) :] == carried == example["input_ids"][-len(carried) :]
+    assert labels[-len(carried) :] == carried == ids[-len(carried) :]
 
 
 def test_a_batch_is_filled_up_on_the_right():
