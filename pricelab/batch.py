@@ -1,22 +1,31 @@
 """A whole file at once: estimates written beside its rows, for ``pricelab predict``.
 
-Reading is left to `catalog`, estimating to `pricer`. Prices in US dollars. Introduced in notebook 12.
+Rows are answered window by window and noted in a journal beside the output, so memory stays flat, a file of any size
+can be interrupted, and the same command goes on. Reading and writing rows is left to `row_stream`, the journal to
+`answer_journal`, estimating to `pricer`. Prices in US dollars. Introduced in notebook 12.
 """
 
-import csv
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pricelab.files import replacing, write_text_atomic
+from pricelab.answer_journal import AnswerJournal
+from pricelab.show import progress_stream
 
 if TYPE_CHECKING:
+    from pricelab.columns import Columns
     from pricelab.pricer import Pricer
+    from pricelab.row_stream import RowStream
 
-ADDED_COLUMNS = ("estimate", "low", "high", "warning")
+PRICES = ("estimate", "low", "high")
+ADDED_COLUMNS = (*PRICES, "warning")
 FILE_ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".tab", ".tsv", ".txt", ".xlsx")
+WINDOW = 512  # rows that are sorted by length and priced together: what an interruption loses at most
 
 
 def predict_file(
@@ -31,26 +40,37 @@ def predict_file(
     """Write ``source`` to ``out``, rows and columns in order, with `ADDED_COLUMNS`; returns how many rows.
 
     CSV stays CSV, with its separator, and so do TSV, JSON lines and Parquet. A row without a description keeps its
-    place with a blank estimate and a warning. Estimates are US dollars with a decimal point. Raises `ValueError` for
-    another format, for columns that are already there, and for an existing ``out`` unless ``overwrite``; ``out``
-    appears whole or not at all.
+    place with a blank estimate and a warning. Estimates are US dollars with a decimal point. ``out`` appears whole or
+    not at all; until then `journal_path` keeps the answers, and the same call goes on from there to the same bytes.
+
+    Raises:
+        ValueError: another format, columns that are already there, an existing ``out`` unless ``overwrite``, or a
+            half-done run of another file or predictor unless ``overwrite``, which then begins again.
+        KeyboardInterrupt: interrupted; it says how far it came.
     """
-    from pricelab.catalog import find_columns, listing_text, read_table
-    from pricelab.tables import file_kind
+    from pricelab.columns import find_columns
+    from pricelab.row_stream import read_through
 
     check_output(source, out, overwrite)
-    table = read_table(source)
-    if taken := [name for name in ADDED_COLUMNS if name in table.columns]:
+    rows = read_through(source)
+    if taken := [name for name in ADDED_COLUMNS if name in rows.names]:
         raise ValueError(f"{source} already has the columns {', '.join(taken)}; rename or remove them first")
-    found = find_columns(list(table.columns), columns, price_required=False)
-    titles, descriptions = (_cells(table, name) for name in (found.title, found.description))
-    texts = [listing_text(*pair) for pair in zip(titles, descriptions, strict=True)]
-    answers = [_answer(estimate) for estimate in pricer.estimate(texts, progress=progress)]
-    if file_kind(source) == "Parquet":
-        _write_parquet(source, out, answers)
-    else:
-        write_text_atomic(out, _with_answers(source, table, answers))
-    return len(texts)
+    found = find_columns(rows.names, columns, price_required=False)
+    journal = AnswerJournal(journal_path(out), _depends_on(pricer, rows, found), overwrite=overwrite)
+    kinds = {name: float if name in PRICES else str for name in ADDED_COLUMNS}
+    try:
+        _answer_rest(pricer, rows, found, journal, progress)
+        rows.write(out, journal.answers(ADDED_COLUMNS), kinds)
+    except KeyboardInterrupt as error:
+        told = f"interrupted after {journal.rows:,} of {rows.rows:,} rows; the same command goes on from there"
+        raise KeyboardInterrupt(told) from error
+    journal.remove()
+    return rows.rows
+
+
+def journal_path(out: Path) -> Path:
+    """Where the answers for ``out`` wait until all of them are there."""
+    return out.with_name(f"{out.name}.journal")
 
 
 def as_file(what: str) -> Path | None:
@@ -79,50 +99,48 @@ def check_output(source: Path, out: Path, overwrite: bool) -> None:
         raise ValueError(f"{out} exists; choose another name, or add --overwrite")
 
 
-def _cells(table: Any, column: str | None) -> list[str]:
-    return list(table[column]) if column else [""] * len(table)
+def _depends_on(pricer: "Pricer", rows: "RowStream", found: "Columns") -> dict[str, Any]:
+    """What the answers depend on, in the words that an error names it by."""
+    from pricelab import __version__
+
+    made = json.dumps(asdict(pricer.manifest) if pricer.manifest else None, sort_keys=True, default=str)
+    return {
+        "input file": rows.sha256,
+        "choice of columns": [found.title, found.description],
+        "predictor": [pricer.name, hashlib.sha256(made.encode()).hexdigest()],
+        "version of pricelab": __version__,
+        "size of window": WINDOW,
+    }
+
+
+def _answer_rest(pricer: "Pricer", rows: "RowStream", found: "Columns", journal: AnswerJournal, progress: bool) -> None:
+    """Price the rows that the journal hasn't yet, in windows that are the same whether or not it was interrupted."""
+    from tqdm import tqdm
+
+    if journal.rows == rows.rows:
+        return
+    texts = islice(_texts(rows, found), journal.rows, None)
+    options: dict[str, Any] = {"disable": not progress, "leave": False, "file": progress_stream()}
+    with tqdm(total=rows.rows, initial=journal.rows, desc="rows", unit="row", **options) as bar:
+        while window := list(islice(texts, WINDOW)):
+            journal.add([_answer(estimate) for estimate in pricer.estimate(window, progress=progress)])
+            bar.update(len(window))
+
+
+def _texts(rows: "RowStream", found: "Columns") -> Iterator[str]:
+    from pricelab.items import listing_text
+
+    names = {role: name for role in ("title", "description") if (name := getattr(found, role)) is not None}
+    columns = list(dict.fromkeys(names.values()))
+    for row in rows.cells(columns):
+        cell = dict(zip(columns, row, strict=True))
+        yield listing_text(*(cell[names[role]] if role in names else "" for role in ("title", "description")))
 
 
 def _answer(estimate: Any) -> dict[str, Any]:
-    prices = {name: _dollars(getattr(estimate, name)) for name in ("estimate", "low", "high")}
+    prices = {name: _dollars(getattr(estimate, name)) for name in PRICES}
     return {**prices, "warning": estimate.warning or ""}
 
 
 def _dollars(price: float) -> float | None:
     return None if math.isnan(price) else round(float(price), 2)
-
-
-def _with_answers(source: Path, table: Any, answers: Sequence[dict[str, Any]]) -> str:
-    from pricelab.tables import file_kind, separator
-
-    text = source.read_bytes().decode("utf-8-sig")
-    if file_kind(source) == "JSON lines":
-        lines = text.split("\n")
-        numbered = zip(table.index, answers, strict=True)
-        return "".join(_extended(lines[number - 1], answer) + "\n" for number, answer in numbered)
-    # csv quotes a lone carriage return only from Python 3.13 on
-    quoting = csv.QUOTE_ALL if "\r" in text.replace("\r\n", "\n") else csv.QUOTE_MINIMAL
-    form: dict[str, Any] = {"sep": separator(source, text), "lineterminator": "\n", "quoting": quoting}
-    return table.assign(**_by_column(answers)).to_csv(index=False, **form)
-
-
-def _by_column(answers: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [answer[name] for answer in answers] for name in ADDED_COLUMNS}
-
-
-def _write_parquet(source: Path, out: Path, answers: Sequence[dict[str, Any]]) -> None:
-    """The columns as they are, types included, and the answers behind them."""
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    table = pa.parquet.ParquetFile(source).read()
-    for name, values in _by_column(answers).items():
-        table = table.append_column(name, pa.array(values, pa.string() if name == "warning" else pa.float64()))
-    with replacing(out) as new:
-        pa.parquet.write_table(table, new)
-
-
-def _extended(line: str, answer: dict[str, Any]) -> str:
-    """The JSON object of ``line`` with more keys; what is there keeps its very digits."""
-    head = line.strip().removesuffix("}").rstrip()
-    return head + ("" if head.endswith("{") else ", ") + json.dumps(answer, ensure_ascii=False)[1:]

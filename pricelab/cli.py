@@ -291,7 +291,8 @@ def predict(
 ) -> None:
     """Estimate the price of one description, or of every row of a file.
 
-    A file keeps its rows and columns and gets four more: estimate, low, high (80 % interval) and warning.
+    A file keeps its rows and columns and gets four more: estimate, low, high (80 % interval) and warning. It may be of
+    any size; interrupted, the same command goes on from where it was.
 
     Example: pricelab predict runs/shop "steel garlic press, dishwasher safe"
 
@@ -307,7 +308,8 @@ def predict(
         _print_estimate(Pricer.load(folder).estimate(what), as_json)
         return
     check_output(file, out, overwrite)  # before the model is loaded
-    rows = predict_file(Pricer.load(folder), file, out, columns=_columns(column), overwrite=overwrite)
+    with _saying_when_interrupted():
+        rows = predict_file(Pricer.load(folder), file, out, columns=_columns(column), overwrite=overwrite)
     print(f"wrote {rows} rows to {out}")
 
 

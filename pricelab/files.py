@@ -61,6 +61,21 @@ def write_text_atomic(path: Path, text: str) -> None:
         new.write_text(text, encoding="utf-8", newline="\n")
 
 
+def drop_half_a_line(path: Path) -> None:
+    """Cut what stands behind the last line feed: a machine that went off while it wrote leaves half a line."""
+    end = path.stat().st_size
+    with open(path, "rb+") as file:
+        while end:
+            start = max(end - (1 << 16), 0)
+            file.seek(start)
+            place = file.read(end - start).rfind(b"\n")
+            if place >= 0:
+                end = start + place + 1
+                break
+            end = start
+        file.truncate(end)
+
+
 def write_json_atomic(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
     write_text_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

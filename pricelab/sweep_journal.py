@@ -6,6 +6,8 @@ Which trials there are is `sweeping`'s affair. Nothing in it is pickled.
 from pathlib import Path
 from typing import Any
 
+from pricelab.files import drop_half_a_line
+
 JOURNAL, RESULT = "sweep.journal", "sweep.json"
 SETTINGS = "settings"  # where the journal notes what the trials share
 RANDOM_TRIALS = 5  # before the sampler has something to learn from, and the pruner something to compare with
@@ -49,7 +51,7 @@ def open_study(optuna: Any, folder: Path, noted: dict[str, Any], overwrite: bool
 def _open(optuna: Any, journal: Path) -> Any:
     journal.parent.mkdir(parents=True, exist_ok=True)
     if journal.is_file():
-        _drop_half_a_line(journal)
+        drop_half_a_line(journal)
     backend = optuna.storages.journal
     file = backend.JournalFileBackend(str(journal), lock_obj=backend.JournalFileOpenLock(str(journal)))
     options = {"study_name": "pricelab", "storage": optuna.storages.JournalStorage(file)}
@@ -58,15 +60,6 @@ def _open(optuna: Any, journal: Path) -> Any:
         return optuna.load_study(**options)
     except KeyError:  # the journal is new
         return optuna.create_study(**options, direction="minimize")
-
-
-def _drop_half_a_line(journal: Path) -> None:
-    """A machine that went off while it wrote leaves half a line, which nothing could be written after."""
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with open(journal, "rb+") as file:
-            file.truncate(whole)
 
 
 def finished(study: Any) -> list[Any]:

@@ -1,20 +1,22 @@
 """Read somebody's product file: every cell a string, nothing converted, from CSV, TSV, JSON lines or Parquet.
 
-Which column is what is left to ``columns``, what a price is to ``prices``, what becomes of a row to ``catalog``. Row
-numbers are those of the file: the header of a CSV is row 1, and so is the first line of JSON lines and the first row of
-Parquet. Notebook 12 introduces it.
+Whether the file is text is left to ``text_files``, which column is what to ``columns``, what a price is to ``prices``,
+what becomes of a row to ``catalog``. Row numbers are those of the file: the header of a CSV is row 1, and so is the
+first line of JSON lines and the first row of Parquet. Notebook 12 introduces it.
 """
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pricelab.columns import Columns, find_columns
 from pricelab.prices import Number
+from pricelab.text_files import PIECE, TextFile, check_there, look_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +30,7 @@ SUFFIXES = {
     **dict.fromkeys((".parquet", ".pq"), "Parquet"),
 }  # everything else is CSV
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
-PACKED_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")  # .xlsx and zip, .xls, gzip
-_KINDS = "a CSV, TSV, JSON-lines or Parquet file"
+PARQUET_ROWS = 1024  # read at a time
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":
@@ -44,12 +45,17 @@ def read_table(path: str | Path) -> "pd.DataFrame":
     path = Path(path)
     kind = file_kind(path)
     if kind == "Parquet":
-        header, rows = _read_parquet(path)
+        header = parquet_names(path)
+        rows = dict(parquet_rows(path))
+    elif kind == "JSON lines":
+        records = dict(json_records(look_at(path)))
+        header = list(dict.fromkeys(name for record in records.values() for name in record))
+        rows = {number: [record.get(name, "") for name in header] for number, record in records.items()}
     else:
-        header, rows = (_read_json_lines if kind == "JSON lines" else _read_csv)(path, read_text(path))
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path}: the column name {twice[0]!r} occurs more than once; give each column its own name")
+        file = look_at(path)
+        (_, header), *numbered = csv_rows(file, csv_separator(file))
+        rows = dict(numbered)
+    check_names(path, header)
     index = pd.Index(list(rows), name="row", dtype="int64")
     return pd.DataFrame(list(rows.values()), columns=pd.Index(header, dtype=object), index=index, dtype=object)
 
@@ -59,28 +65,11 @@ def file_kind(path: Path) -> str:
     return SUFFIXES.get(path.suffix.lower(), "CSV")
 
 
-def read_text(path: Path) -> str:
-    """The file's text. Raises ``FileNotFoundError``, or ``ValueError`` for what is no text."""
-    _check_there(path)
-    raw = path.read_bytes()
-    if raw.startswith(PACKED_MAGIC):
-        raise ValueError(f"{path} is a spreadsheet or a packed file; save it as CSV (UTF-8) and give that")
-    if raw.startswith(b"PAR1"):
-        raise ValueError(f"{path} is a Parquet file; end its name in .parquet")
-    try:
-        text = raw.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 (first at byte {error.start}); save it again as CSV UTF-8") from error
-    if not text.strip():
-        raise ValueError(f"{path} is empty; it needs a header and one row an item")
-    return text
-
-
-def _check_there(path: Path) -> None:
-    if not path.exists():
-        raise FileNotFoundError(f"no file {path}; give the path of {_KINDS}")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the path of {_KINDS} inside it")
+def check_names(path: Path, header: Sequence[str]) -> None:
+    """Raise ``ValueError`` when two columns share a name."""
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: the column name {twice[0]!r} occurs more than once; give each column its own name")
 
 
 # ---- CSV and TSV
@@ -88,65 +77,75 @@ def _check_there(path: Path) -> None:
 
 def separator(path: Path, text: str) -> str:
     """What separates the columns: a tab in TSV; in CSV the separator that finds most columns, as many in each row."""
+    return _separator(path, lambda: io.StringIO(text, newline=""))
+
+
+def csv_separator(file: TextFile) -> str:
+    """`separator` of a file, from its first rows."""
+    return _separator(file.path, file.open)
+
+
+def _separator(path: Path, opened: Callable[[], IO[str]]) -> str:
     if file_kind(path) == "TSV":
         return "\t"
-    found = {mark: _widths(text, mark) for mark in SEPARATORS}
+    found = {mark: _widths(opened, mark) for mark in SEPARATORS}
     even = {mark: widths[0] for mark, widths in found.items() if len(set(widths)) == 1 and widths[0] > 1}
     header = even or {mark: widths[0] for mark, widths in found.items() if widths}
     return max(header, key=lambda mark: header[mark]) if header else ","  # the first of equals, so the comma
 
 
-def _widths(text: str, mark: str, rows: int = 20) -> list[int]:
+def _widths(opened: Callable[[], IO[str]], mark: str, rows: int = 20) -> list[int]:
     """Cells in each of the first rows that aren't blank; 0 where the text breaks."""
     widths = []
-    try:
-        for cells in islice(filter(None, _csv_reader(text, mark)), rows):
-            widths.append(len(cells))
-    except csv.Error:
-        widths.append(0)
+    with opened() as lines:
+        try:
+            for cells in islice(filter(None, csv.reader(lines, delimiter=mark, strict=True)), rows):
+                widths.append(len(cells))
+        except csv.Error:
+            widths.append(0)
     return widths
 
 
-def _csv_reader(text: str, mark: str) -> Any:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-
-
-def _read_csv(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
-    mark = separator(path, text)
-    reader = _csv_reader(text, mark)
-    rows: dict[int, list[str]] = {}
+def csv_rows(file: TextFile, mark: str) -> Iterator[tuple[int, list[str]]]:
+    """The header and then the rows, with their numbers, one after the other."""
     header: list[str] = []
-    try:
-        for number, cells in enumerate(reader, 1):
-            if not header:
-                header = cells
-            elif cells or len(header) == 1:  # in a file of one column a blank line is an empty cell
-                rows[number] = cells or [""]
-                if len(cells or [""]) != len(header):
-                    raise ValueError(
-                        f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put texts that "
-                        f'contain a {SEPARATORS[mark]} between double quotes, and write a quote inside them as ""'
-                    )
-    except csv.Error as error:
+    with file.open() as lines:
+        reader = csv.reader(lines, delimiter=mark, strict=True)
+        try:
+            for number, cells in enumerate(reader, 1):
+                if not header:
+                    header = cells
+                elif cells or len(header) == 1:  # in a file of one column a blank line is an empty cell
+                    cells = cells or [""]
+                    _check_width(file.path, number, cells, header, mark)
+                if cells:
+                    yield number, cells
+        except csv.Error as error:
+            raise ValueError(
+                f"{file.path}: the CSV breaks at line {reader.line_num} ({error}); look for a stray quote"
+            ) from error
+
+
+def _check_width(path: Path, number: int, cells: list[str], header: list[str], mark: str) -> None:
+    if len(cells) != len(header):
         raise ValueError(
-            f"{path}: the CSV breaks at line {reader.line_num} ({error}); look for a stray quote"
-        ) from error
-    return header, rows
+            f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put texts that "
+            f'contain a {SEPARATORS[mark]} between double quotes, and write a quote inside them as ""'
+        )
 
 
 # ---- JSON lines
 
 
-def _read_json_lines(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
-    records = dict(_json_records(path, text))
-    header = list(dict.fromkeys(name for record in records.values() for name in record))
-    return header, {number: [record.get(name, "") for name in header] for number, record in records.items()}
+def json_lines(file: TextFile) -> Iterator[tuple[int, str]]:
+    """The lines that aren't blank, as they are, with their numbers."""
+    with file.open("\n") as lines:
+        yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _json_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+def json_records(file: TextFile) -> Iterator[tuple[int, dict[str, str]]]:
+    """The objects as strings by key, with their numbers."""
+    for number, line in json_lines(file):
         try:
             pairs = json.loads(line, object_pairs_hook=_Pairs, parse_float=Number, parse_int=Number, parse_constant=str)
             if not isinstance(pairs, _Pairs):
@@ -156,7 +155,7 @@ def _json_records(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]
             record = {name: _cell(value) for name, value in pairs}
             "".join([*record, *record.values()]).encode()  # half of a surrogate pair fails here, not in a tokenizer
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: line {number} is not a JSON object on one line ({error})") from error
+            raise ValueError(f"{file.path}: line {number} is not a JSON object on one line ({error})") from error
         yield number, record
 
 
@@ -179,19 +178,55 @@ def _plain_json(value: Any) -> Any:
 # ---- Parquet
 
 
-def _read_parquet(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+def open_parquet(path: Path) -> Any:
+    """A `pyarrow.parquet.ParquetFile` with at least one row, read through a small buffer."""
     import pyarrow as pa
     import pyarrow.parquet
 
-    _check_there(path)
+    check_there(path)
+    with _readable(path):
+        file = pa.parquet.ParquetFile(path, buffer_size=PIECE)
+    if not file.metadata.num_rows:
+        raise ValueError(f"{path} is empty; it needs one row an item")
+    return file
+
+
+def parquet_names(path: Path) -> list[str]:
+    """The columns' names; `ValueError` when two are the same."""
+    with open_parquet(path) as file:
+        names: list[str] = file.schema_arrow.names
+    check_names(path, names)
+    return names
+
+
+def parquet_batches(path: Path, columns: Sequence[str] | None = None, rows: int = PARQUET_ROWS) -> Iterator[Any]:
+    """Arrow tables of at most ``rows`` rows, one after the other; all columns unless they are named."""
+    import pyarrow as pa
+
+    with open_parquet(path) as file, _readable(path):
+        for batch in file.iter_batches(rows, columns=columns):
+            yield pa.Table.from_batches([batch])
+
+
+def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The rows as strings, with their numbers, from `PARQUET_ROWS` at a time."""
+    number = 0
+    for table in parquet_batches(path, columns):
+        names = columns or table.column_names
+        cells = [_arrow_cells(path, name, table.column(name)) for name in names]
+        for row in zip(*cells, strict=True):
+            number += 1
+            yield number, list(row)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
     try:
-        table = pa.parquet.ParquetFile(path).read()
+        yield
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} can't be read as Parquet ({error}); write it again") from error
-    if not table.num_rows:
-        raise ValueError(f"{path} is empty; it needs one row an item")
-    columns = [_arrow_cells(path, name, table.column(place)) for place, name in enumerate(table.column_names)]
-    return table.column_names, dict(enumerate(map(list, zip(*columns, strict=True)), 1))
 
 
 def _arrow_cells(path: Path, name: str, column: Any) -> list[str]:

@@ -242,6 +242,19 @@ def test_predict_refuses_a_change_of_format_and_a_lonely_out(command, pricer, tm
     assert "--out" in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
 
 
+def test_predict_says_how_far_it_came_when_interrupted(command, pricer, tmp_path, monkeypatch):
+    source, out = shop(tmp_path / "in.csv", 3), tmp_path / "out.csv"
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pricer, "estimate", interrupt, raising=False)
+        code, _, error = command("predict", "run", source, "--out", out)
+    assert code == 130 and "interrupted after 0 of 3 rows; the same command goes on" in error and not out.exists()
+    assert command("predict", "run", source, "--out", out)[0] == 0
+
+
 def test_predict_takes_named_columns(command, pricer, tmp_path):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("body,other\nabcd,x\n")

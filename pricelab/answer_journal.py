@@ -1,0 +1,97 @@
+"""Answers to the rows of a file as they come, one window of rows a line, so that an interrupted run can go on.
+
+A machine that goes off leaves at most half a line, which is dropped. What is answered is left to `batch`. JSON lines:
+the first says what the answers belong to, each other holds one window's. Introduced in notebook 12.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pricelab.disk import flush, in_words
+from pricelab.files import drop_half_a_line
+
+
+class AnswerJournal:
+    """The answers in ``path``, new or gone on with."""
+
+    def __init__(self, path: Path, belongs_to: Mapping[str, Any], *, overwrite: bool = False):
+        """Open the journal and count what is in it.
+
+        Args:
+            path: the file.
+            belongs_to: what the answers depend on, by names that a reader understands.
+            overwrite: begin again where ``belongs_to`` is no longer what it was.
+
+        Raises:
+            ValueError: the journal belongs to something else, or is none.
+        """
+        self.path, self.rows = path, 0
+        self._waits = f"the rows answered so far are safe in {path.name}; the same command goes on from there"
+        if path.exists():
+            drop_half_a_line(path)
+        if path.exists() and path.stat().st_size:
+            self._count(dict(belongs_to), overwrite)
+        else:
+            self._append(dict(belongs_to))
+        self._bytes = path.stat().st_size
+
+    def add(self, answers: Sequence[Mapping[str, Any]]) -> None:
+        """Append one window's answers; they are on disk afterwards."""
+        if self.path.stat().st_size != self._bytes:
+            raise ValueError(f"{self.path} is being written by another run too; let one of them end first")
+        self._append({"from": self.rows, "answers": [list(answer.values()) for answer in answers]})
+        self._bytes = self.path.stat().st_size
+        self.rows += len(answers)
+
+    def answers(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """All answers in their order, each by ``names``."""
+        for window in self._windows():
+            yield from (dict(zip(names, answer, strict=True)) for answer in window["answers"])
+
+    def remove(self) -> None:
+        """Delete the file: its answers stand elsewhere now."""
+        self.path.unlink()
+
+    def _count(self, belongs_to: dict[str, Any], overwrite: bool) -> None:
+        with open(self.path, encoding="utf-8") as file:
+            before = self._read(file.readline(), 1)
+        if not isinstance(before, dict):
+            raise ValueError(f"{self.path} is no journal of answers; delete it, or give --out another name")
+        changed = [name for name in belongs_to if before.get(name) != belongs_to[name]]
+        if changed and not overwrite:
+            raise ValueError(
+                f"{self.path} holds a half-done run with another {', another '.join(changed)}; use the same to go on "
+                "with it, or --overwrite to begin again"
+            )
+        if changed:
+            self.path.unlink()
+            self._append(belongs_to)
+            return
+        for window in self._windows():
+            self.rows += len(window["answers"])
+
+    def _windows(self) -> Iterator[Any]:
+        expected = 0
+        with open(self.path, encoding="utf-8") as file:
+            next(file)
+            for number, line in enumerate(file, 2):
+                window = self._read(line, number)
+                if not isinstance(window, dict) or window.get("from") != expected:
+                    raise ValueError(f"{self.path}: line {number} doesn't go on from the one before; delete the file")
+                expected += len(window["answers"])
+                yield window
+
+    def _read(self, line: str, number: int) -> Any:
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: line {number} is broken ({error}); delete it to begin again") from error
+
+    def _append(self, value: dict[str, Any]) -> None:
+        with in_words("writing answers", self.path.parent, after=self._waits):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            flush(self.path)
