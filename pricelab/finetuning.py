@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +222,8 @@ def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
 def _calibration(pricer: Pricer, items: Sequence[Item], progress: bool) -> dict[str, Any]:
     estimates = pricer.estimate([item.text for item in items], progress=progress)
     low, high = raw_interval(np.array([estimate.distribution for estimate in estimates]))
-    return asdict(calibrate(np.array([item.price for item in items]), low, high))
+    medians = np.array([estimate.estimate for estimate in estimates])
+    return calibrate(np.array([item.price for item in items]), low, high, estimates=medians).as_dict()
 
 
 def _round_as_saved(model: Any, device: str) -> None:

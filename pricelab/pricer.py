@@ -149,13 +149,13 @@ class Pricer:
             distribution, _ = price_distribution(
                 self.model, [ids for ids, _ in prompts], digit_tokens(tokenizer), tokenizer.pad_token_id
             )
-        low, high = raw_interval(distribution)
-        if self.calibration is not None:
-            low, high = self.calibration.widen(low, high)
         half = distribution.cumsum(1) >= 0.5
         median = np.where(
             half.any(1), PRICES_USD[half.argmax(1)], np.nan
         )  # NaN: no probabilities, arithmetic overflowed
+        low, high = raw_interval(distribution)
+        if self.calibration is not None:
+            low, high = self.calibration.widen(low, high, median)
         low, high = np.minimum(low, median).clip(min=1), np.maximum(high, median).clip(max=float(PRICES_USD[-1]))
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
         answers = zip(median, low, high, distribution, warnings, strict=True)

@@ -8,7 +8,7 @@ import torch
 
 from pricelab import bases, pricer
 from pricelab.decoding import PRICES_USD
-from pricelab.intervals import Calibration
+from pricelab.intervals import Band, Calibration
 from pricelab.pricer import Pricer
 from pricelab.prompt import digit_tokens
 
@@ -185,3 +185,16 @@ def test_a_progress_bar_only_when_asked(untuned, capsys):
     assert capsys.readouterr().err == ""
     untuned.estimate(["lamp"], progress=True)
     assert "pricing" in capsys.readouterr().err
+
+
+def test_the_interval_is_that_of_the_estimates_band(untuned):
+    import dataclasses
+
+    raw = untuned.estimate(TEXTS[:2])
+    assert raw[0].estimate != raw[1].estimate
+    edge = max(one.estimate for one in raw)
+    bands = (Band(0.0, 0.0, 50), Band(edge, math.log(1.1), 50))
+    found = dataclasses.replace(untuned, calibration=Calibration(5.0, 100, bands=bands)).estimate(TEXTS[:2])
+    for one, before in zip(found, raw, strict=True):
+        factor = 1.1 if one.estimate == edge else 1
+        assert (one.low, one.high) == pytest.approx((before.low / factor, before.high * factor))
