@@ -97,7 +97,7 @@ def tokenizer_sha256(tokenizer: Any) -> str:
     return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
 
 
-def load_pricer(folder: Path, device: str | None = None) -> Pricer:
+def load_pricer(folder: Path, device: str | None = None, beside: Pricer | None = None) -> Pricer:
     """Load and verify a predictor; see `Pricer.load`."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
@@ -108,7 +108,9 @@ def load_pricer(folder: Path, device: str | None = None) -> Pricer:
             f"{folder} was trained with prompt version {manifest.prompt_version}, this pricelab asks with "
             f"{PROMPT_VERSION}; install the version that made it, or fine-tune again"
         )
-    base, model = _load_model(folder, manifest, device)
+    base, model, adapter_name = (
+        _lay_beside(folder, manifest, beside) if beside else _load_model(folder, manifest, device)
+    )
     if tokenizer_sha256(base.tokenizer) != manifest.tokenizer_sha256:
         raise ValueError(f"the tokenizer of {base.key} isn't the one {folder} was trained with; fine-tune again")
     return Pricer(
@@ -119,10 +121,11 @@ def load_pricer(folder: Path, device: str | None = None) -> Pricer:
         calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
         ridge=TfidfRidge.load(folder),
         manifest=manifest,
+        adapter_name=adapter_name,
     )
 
 
-def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[Any, Any]:
+def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[Any, Any, None]:
     from peft import PeftModel
 
     from pricelab.bases import load_base, quiet
@@ -130,7 +133,7 @@ def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[A
     options: dict[str, Any] = {"device": device, "text_tokens": manifest.max_text_tokens}
     if manifest.method == "full":
         base = load_base(str(folder.resolve()), **options)  # "tiny" is a key, also where a folder is called so
-        return base, base.model
+        return base, base.model, None
     name, revision = manifest.base["name"], manifest.base["revision"]
     base = load_base(name, quantise=manifest.quantisation == "nf4", revision=revision, **options)
     if base.revision != revision:
@@ -139,4 +142,28 @@ def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[A
             "the weights it was trained on"
         )
     with quiet():
-        return base, PeftModel.from_pretrained(base.model, str(folder))
+        return base, PeftModel.from_pretrained(base.model, str(folder)), None
+
+
+def _lay_beside(folder: Path, manifest: Manifest, beside: Pricer) -> tuple[Any, Any, str]:
+    """The adapter in ``folder`` on the base that ``beside`` holds, and the name that it goes by there."""
+    from peft import PeftModel
+
+    from pricelab.bases import quiet
+
+    base, wanted = beside.base, (manifest.base["revision"], manifest.quantisation)
+    if manifest.method == "full":
+        raise ValueError(f"{folder} holds a whole model, not an adapter: it needs no base; load it by itself")
+    if wanted != (base.revision, base.quantisation):
+        held = f"{base.key} at {base.revision[:12]}, {base.quantisation or '16 bits'}"
+        asked = f"{manifest.base['name']} at {wanted[0][:12]}, {wanted[1] or '16 bits'}"
+        raise ValueError(f"{folder} was trained on {asked}, in memory is {held}; load it by itself")
+    name = f"sha256-{manifest.files['adapter_model.safetensors'][:16]}"
+    with quiet():
+        if not isinstance(beside.model, PeftModel):
+            model = PeftModel.from_pretrained(base.model, str(folder), adapter_name=name)
+        else:
+            model = beside.model
+            if name not in model.peft_config:
+                model.load_adapter(str(folder), adapter_name=name)
+    return base, model.eval(), name

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pricelab import cli_serving, processes
 from pricelab import cli_training as training
-from pricelab import processes
 
 app = typer.Typer(
     help="Measure the difference between training a language model and fine-tuning one, on product prices.",
@@ -349,6 +349,9 @@ def evaluate(
     comparison, rows = compare_file(Pricer.load(folder), file, **reading, progress=True)
     print(rows, file=sys.stderr)
     print(_json(comparison.to_dict()) if as_json else comparison)
+
+
+app.command()(cli_serving.serve)
 
 
 def _columns(named: Sequence[str] | None) -> dict[str, str] | None:

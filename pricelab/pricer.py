@@ -53,17 +53,21 @@ class Pricer:
     adapter: bool = True  # whether the adapter is switched on
     ridge: Any = None  # the stored TF-IDF + ridge, trained on the same rows
     manifest: Any = None  # how this predictor was made (`artifacts.Manifest`)
+    adapter_name: str | None = None  # its name among several on this base; None: the active one
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | None = None) -> "Pricer":
+    def load(cls, folder: str | Path, device: str | None = None, *, beside: "Pricer | None" = None) -> "Pricer":
         """Load what `finetune` left in ``folder``, each file checked against the manifest.
+
+        With ``beside`` only the adapter is loaded, onto the base that this other predictor holds in memory; both go on
+        working.
 
         Raises:
             ValueError: no finished run in the folder, a file missing or changed, or a base that doesn't fit.
         """
         from pricelab.artifacts import load_pricer
 
-        return load_pricer(Path(folder), device)
+        return load_pricer(Path(folder), device, beside)
 
     @classmethod
     def from_base(cls, base: Base | str, **settings: Any) -> "Pricer":
@@ -176,11 +180,26 @@ class Pricer:
         """
         import torch
 
-        off = not self.adapter and hasattr(self.model, "disable_adapter")
-        bare = self.model.disable_adapter() if off else contextlib.nullcontext()
         dtype, _ = pick_precision(self.base.device)
-        with self.base.lock, torch.inference_mode(), autocast(self.base.device, dtype), quiet(), bare:
+        with self.base.lock, torch.inference_mode(), autocast(self.base.device, dtype), quiet(), self._switched():
             yield
+
+    @contextlib.contextmanager
+    def _switched(self) -> Any:
+        """This predictor's adapter, or none, at work in the model; afterwards the one that was."""
+        if not self.adapter and hasattr(self.model, "disable_adapter"):
+            with self.model.disable_adapter():
+                yield
+            return
+        before = self.model.active_adapter if self.adapter_name else None
+        if before == self.adapter_name:
+            yield
+            return
+        self.model.set_adapter(self.adapter_name)
+        try:
+            yield
+        finally:
+            self.model.set_adapter(before)
 
 
 def _texts(descriptions: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
 from pricelab.pricer import PriceEstimate
 
-COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate")
+COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate", "serve")
 NAN = float("nan")
 
 

@@ -22,7 +22,12 @@ EXTRAS = {
     "notebooks.py": "lab",
     "normalise.py": "lab",
     "sweep_journal.py": "sweep",
-}  # who may import what
+    "serving/modal_app.py": "modal",
+    "serving": "serve",
+}  # who may import what: a module, or all of a folder
+
+
+EXTRA_NAMES = sorted(PROJECT["optional-dependencies"])
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
@@ -48,9 +53,9 @@ def test_the_lock_holds_plain_pins_only():
     assert len(lock()) == len(LOCK_LINES)
 
 
-@pytest.mark.parametrize("name", sorted(requirements("lab", "sweep", "test")))
+@pytest.mark.parametrize("name", sorted(requirements(*EXTRA_NAMES)))
 def test_the_lock_satisfies_every_requirement(name):
-    assert requirements("lab", "sweep", "test")[name].specifier.contains(lock()[name])
+    assert requirements(*EXTRA_NAMES)[name].specifier.contains(lock()[name])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,9 @@ def test_what_the_code_imports_is_declared():
     providers = metadata.packages_distributions()
     undeclared = set()
     for path in sorted((ROOT / "pricelab").rglob("*.py")):
-        declared = set(requirements(*(EXTRAS[path.name],) if path.name in EXTRAS else ()))
+        place = path.relative_to(ROOT / "pricelab")
+        extra = EXTRAS.get(place.as_posix()) or EXTRAS.get(place.parts[0])
+        declared = set(requirements(*([extra] if extra else ())))
         for module in imported_modules(path):
             distributions = {canonicalize_name(name) for name in providers.get(module, [module])}
             if not distributions & declared:

@@ -1,0 +1,43 @@
+"""The command that serves a predictor over HTTP; `cli` adds it to the others. Serving itself is left to `serving`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TOKEN_VARIABLE = "PRICELAB_TOKEN"  # an argument would be seen by everybody who lists processes
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda. Default: the GPU when there is one.")]
+MaxBatch = Annotated[int, typer.Option(help="Texts that share a pass through the model; 1 switches batching off.")]
+MaxWait = Annotated[float, typer.Option("--max-wait-ms", help="How long a text waits for company at most.")]
+MaxQueue = Annotated[int, typer.Option(help="Texts that wait at most; more are refused with 429.")]
+LogTexts = Annotated[bool, typer.Option("--log-texts", help="Write product texts to the log as well.")]
+
+
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `pricelab finetune` wrote.")],
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    device: Device = None,
+    max_batch: MaxBatch = 16,
+    max_wait_ms: MaxWait = 5.0,
+    max_queue: MaxQueue = 256,
+    log_texts: LogTexts = False,
+) -> None:
+    """Answer price requests over HTTP until Ctrl-C; takes the extra `serve`.
+
+    The base and the adapter are verified, loaded once and warmed up. With PRICELAB_TOKEN set, callers must send it as
+    Authorization: Bearer TOKEN.
+
+    Example: pricelab serve runs/shop --port 8000
+    """
+    from pricelab.serving import Limits
+    from pricelab.serving import serve as run_server
+
+    items = min(Limits.max_items, max_queue)
+    limits = Limits(max_batch=max_batch, max_wait_ms=max_wait_ms, max_queue=max_queue, max_items=items)
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    run_server(folder, host=host, port=port, device=device, limits=limits, token=token, log_texts=log_texts)

@@ -1,0 +1,191 @@
+"""The HTTP interface: one price, many prices, health, readiness, and a page that documents them.
+
+The predictor is loaded once, before the first request; texts of all callers go through one `MicroBatcher`. `guard` sees
+each request first. Cross-origin requests are not allowed (no CORS header is ever sent). Introduced in notebook 11.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+
+from pricelab import __version__
+from pricelab.serving.batching import Closed, MicroBatcher, QueueFull
+from pricelab.serving.bodies import Answer, Answers, Health, Problem, Readiness, answer_of, request_bodies
+from pricelab.serving.guard import Guard
+from pricelab.serving.settings import Limits
+from pricelab.serving.starting import Started, warm_up
+
+log = logging.getLogger("pricelab.serving")
+WORDS = {
+    400: "the body is not text in UTF-8",
+    401: "the token is missing or wrong",
+    408: "the body took too long to arrive",
+    413: "the body is too large",
+    422: "the body is not what is expected; the answer says where",
+    429: "too many texts are waiting; try again after Retry-After seconds",
+    500: "the model failed on this request",
+    503: "still loading, shutting down, or too slow; try again after Retry-After seconds",
+}
+SHOWN_FAULTS = 3  # of a body
+Source = Any  # a Pricer, or a function that returns a `Started` when it is called
+
+
+class Service:
+    """A predictor on its way from loading to ready, to draining."""
+
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self.source, self.limits, self.status = source, limits, "loading"
+        self.started: Started | None = None
+        self.batcher: MicroBatcher | None = None
+        self.failure: BaseException | None = None
+        self.on_ready: Callable[[Started], None] = lambda started: None
+        self.on_failure: Callable[[], None] = lambda: None  # so that whoever runs the server can end it
+
+    async def bring_up(self) -> None:
+        """Load and warm up in a thread, so that health is answered meanwhile."""
+        try:
+            self.started = await asyncio.to_thread(self._start)
+        except Exception as error:  # told by /readyz and by `server.serve`
+            self.failure, self.status = error, "failed"
+            log.error("the predictor could not be loaded: %s", error)
+            self.on_failure()
+            return
+        self.batcher, self.status = MicroBatcher(self.started.pricer.estimate, self.limits), "ready"
+        self.on_ready(self.started)
+
+    def _start(self) -> Started:
+        if not hasattr(self.source, "estimate"):
+            return self.source()
+        warm_up(self.source, self.limits.max_batch)
+        return Started(self.source)
+
+    async def close(self) -> None:
+        """Answer what was accepted; take nothing new."""
+        self.status = "draining"
+        if self.batcher:
+            await self.batcher.close()
+
+    async def estimate(self, texts: Sequence[str]) -> list[Any]:
+        """The estimates of ``texts`` within the limits; `HTTPException` in words otherwise."""
+        if self.status != "ready" or self.batcher is None:
+            raise _later(f"the predictor is {self.status}; try again", 503)
+        try:
+            async with asyncio.timeout(self.limits.answer_timeout_s):
+                return await self.batcher.submit(texts)
+        except QueueFull:
+            waiting = f"{self.batcher.waiting} of {self.limits.max_queue} places in the queue are taken"
+            raise _later(f"{waiting}, too many for {len(texts)} more; try again later", 429) from None
+        except Closed:
+            raise _later("the server is shutting down; ask another one", 503) from None
+        except TimeoutError:
+            limit = self.limits.answer_timeout_s
+            raise _later(f"no answer within {limit:g} seconds; try again, or send fewer texts", 503) from None
+        except Exception as error:  # its message may quote the text, so neither the caller nor the log sees it
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s while pricing %d texts\n%s", type(error).__name__, len(texts), where)
+            raise HTTPException(500, f"the model failed on this request ({type(error).__name__})") from None
+
+
+def create_app(
+    pricer: Source, *, limits: Limits | None = None, token: str | None = None, log_texts: bool = False
+) -> FastAPI:
+    """The application around one predictor.
+
+    Args:
+        pricer: a `Pricer`, warmed up before the application starts; or a function that returns a `Started` (see
+            `starting.start`), called in the background, while ``/readyz`` answers 503.
+        limits: sizes and times; by default `Limits()`.
+        token: what callers must send as ``Authorization: Bearer …``; None asks for none.
+        log_texts: write product texts to the log as well.
+    """
+    limits = limits or Limits()
+    service = Service(pricer, limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        bringing = asyncio.ensure_future(service.bring_up())
+        if hasattr(pricer, "estimate"):
+            await bringing
+            if service.failure:
+                raise service.failure
+        yield
+        bringing.cancel()
+        await service.close()
+
+    app = FastAPI(title="pricelab", version=__version__, lifespan=lifespan, responses=_problems(500))
+    app.state.service = service
+    app.add_middleware(Guard, limits=limits, token=token)
+    app.exception_handler(RequestValidationError)(_invalid)
+    for kind in (HTTPException, 400, 404, 405):  # the numbers: what the framework itself refuses
+        app.exception_handler(kind)(_problem)
+    _add_prices(app, service, token is not None, log_texts)
+    _add_health(app, service)
+    return app
+
+
+def _add_prices(app: FastAPI, service: Service, guarded: bool, log_texts: bool) -> None:
+    one, many = request_bodies(service.limits)
+    secured = [Depends(HTTPBearer(auto_error=False))] if guarded else []  # checked by `guard`; this documents it
+    statuses = (400, *([401] if guarded else []), 408, 413, 422, 429, 503)
+    options: dict[str, Any] = {"responses": _problems(*statuses), "dependencies": secured}
+
+    async def priced(request: Request, texts: list[str]) -> list[Answer]:
+        request.state.items = len(texts)
+        if log_texts:
+            log.info("id=%s texts=%r", request.state.request_id, texts)
+        return [answer_of(estimate) for estimate in await service.estimate(texts)]
+
+    @app.post("/price", summary="Price one product", **options)
+    async def price(request: Request, product: one) -> Answer:  # type: ignore[valid-type]
+        return (await priced(request, [product.description]))[0]  # type: ignore[attr-defined]
+
+    @app.post("/prices", summary="Price many products", **options)
+    async def prices(request: Request, products: many) -> Answers:  # type: ignore[valid-type]
+        return Answers(answers=await priced(request, products.descriptions))  # type: ignore[attr-defined]
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", summary="Is the process alive?")
+    async def healthz() -> Health:
+        return Health(status="alive")
+
+    @app.get("/readyz", summary="Is the predictor loaded and warm?", responses=_problems(503))
+    async def readyz() -> Readiness:
+        if service.status != "ready" or service.started is None:
+            raise _later(f"the predictor is {service.status}", 503)
+        manifest = getattr(service.started.pricer, "manifest", None)
+        sha256 = getattr(manifest, "files", {}).get("adapter_model.safetensors")
+        seconds = {part: round(taken, 3) for part, taken in service.started.seconds.items()}
+        return Readiness(
+            status="ready", model=service.started.pricer.name, adapter_sha256=sha256, start_seconds=seconds
+        )
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem, "description": WORDS[status]} for status in statuses}
+
+
+def _later(words: str, status: int) -> HTTPException:
+    return HTTPException(status, words, headers={"Retry-After": "1"})
+
+
+async def _problem(request: Request, error: Any) -> JSONResponse:
+    words = WORDS[400] if error.status_code == 400 else str(error.detail)
+    content = {"error": words, "request_id": request.state.request_id}
+    return JSONResponse(content, error.status_code, headers=error.headers)
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    """Where the body is wrong and why, without the text itself."""
+    found = ["{}: {}".format(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()[:SHOWN_FAULTS]]
+    if "json" not in request.headers.get("content-type", ""):
+        found.insert(0, "send the header Content-Type: application/json")
+    return JSONResponse({"error": "; ".join(found), "request_id": request.state.request_id}, 422)

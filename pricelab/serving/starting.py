@@ -1,0 +1,88 @@
+"""From a folder to a predictor that is ready: verified, loaded, warmed up, with each part's seconds.
+
+What a container does once at its start and never again. Loading itself is left to `bases` and `artifacts`. Introduced
+in notebook 11.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pricelab.pricer import Pricer
+
+WARM_UP_TEXT = "Hand drill, 18 V, two batteries, carry case."
+
+
+@dataclass(frozen=True)
+class Started:
+    """A predictor that is ready, and what its start took."""
+
+    pricer: "Pricer"
+    seconds: dict[str, float] = field(default_factory=dict)  # part of the start → seconds, in order
+
+    @property
+    def total(self) -> float:
+        """Seconds of all parts together."""
+        return sum(self.seconds.values())
+
+
+def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> Started:
+    """Load the predictor in ``folder`` and warm it up.
+
+    The parts: *libraries* (importing them), *verify* (every file against the manifest), *base* (its weights, with the
+    download when they are not here yet), *adapter* (laid on the base), *warm-up* (first passes, with 1 and with
+    ``batch`` texts). Full fine-tuning leaves a whole model, so its base is loaded under *adapter*.
+
+    Raises:
+        ValueError: no finished run in the folder, a file missing or changed, a base that doesn't fit, or a model that
+            gives no price.
+        ConnectionError: the base has to be downloaded and could not be.
+    """
+    folder, seconds = Path(folder), dict[str, float]()
+    with _timed("libraries", seconds):
+        import peft  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+
+        from pricelab.artifacts import Manifest
+        from pricelab.bases import load_base
+        from pricelab.pricer import Pricer
+    with _timed("verify", seconds):
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
+        manifest = Manifest.read(folder)
+        manifest.check(folder)
+    beside = None
+    with _timed("base", seconds):
+        if manifest.method != "full":
+            options: dict[str, Any] = {"device": device, "text_tokens": manifest.max_text_tokens}
+            quantise, revision = manifest.quantisation == "nf4", manifest.base["revision"]
+            base = load_base(manifest.base["name"], quantise=quantise, revision=revision, **options)
+            beside = Pricer.from_base(base)
+    with _timed("adapter", seconds):
+        pricer = Pricer.load(folder, device, beside=beside)
+    with _timed("warm-up", seconds):
+        warm_up(pricer, batch)
+    return Started(pricer, seconds)
+
+
+def warm_up(pricer: Any, batch: int = 16) -> None:
+    """Price one text and a batch, so that the first caller doesn't pay for caches and kernels.
+
+    Raises:
+        ValueError: the model gives no price for a plain text; nobody should be sent to it.
+    """
+    answers = [*pricer.estimate([WARM_UP_TEXT]), *pricer.estimate([WARM_UP_TEXT] * batch)]
+    if bad := [answer for answer in answers if answer.estimate != answer.estimate]:
+        raise ValueError(f"the model gave no price for a plain text ({bad[0].warning}); this adapter can't be served")
+
+
+@contextmanager
+def _timed(part: str, seconds: dict[str, float]) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - begun

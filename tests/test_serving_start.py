@@ -1,0 +1,165 @@
+"""From a folder to a server: the parts of a start, adapters side by side, `pricelab serve`, folders it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import numpy as np
+import pytest
+from serving_fakes import FakePricer
+
+import pricelab.serving.server
+from pricelab import Pricer, cli
+from pricelab.serving import Limits, start
+from pricelab.serving.server import serve
+from pricelab.serving.starting import Started
+
+TEXTS = ["a hand drill, 18 V", "a garlic press of steel", "a bench vice"]
+PARTS = ["libraries", "verify", "base", "adapter", "warm-up"]
+
+
+def prices(pricer):
+    return np.array([estimate.distribution for estimate in pricer.estimate(TEXTS)])
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_start_has_five_parts_and_gives_the_same_predictor(finetuned, method):
+    started = start(finetuned[method].folder, batch=2)
+    assert list(started.seconds) == PARTS and started.total == sum(started.seconds.values())
+    assert all(seconds >= 0 for seconds in started.seconds.values())
+    np.testing.assert_array_equal(prices(started.pricer), prices(Pricer.load(finetuned[method].folder)))
+
+
+def test_two_adapters_on_one_base_answer_as_they_do_alone(finetuned, tmp_path):
+    """The second differs: its matrices are the first one's, scaled."""
+    from safetensors.torch import load_file, save_file
+
+    first = start(finetuned["lora"].folder, batch=2).pricer
+    other = shutil.copytree(finetuned["lora"].folder, tmp_path / "other")
+    weights = {name: 3 * weight for name, weight in load_file(other / "adapter_model.safetensors").items()}
+    save_file(weights, other / "adapter_model.safetensors", metadata={"format": "pt"})
+    reseal(other)
+    second = Pricer.load(other, beside=first)
+    alone = [prices(Pricer.load(folder)) for folder in (finetuned["lora"].folder, other)]
+    assert not np.allclose(*alone)
+    for pricer, expected in ((first, alone[0]), (second, alone[1]), (first, alone[0])):
+        np.testing.assert_array_equal(prices(pricer), expected)
+    assert second.base is first.base and second.model is first.model
+    again = Pricer.load(other, beside=second)
+    assert again.adapter_name == second.adapter_name and len(first.model.peft_config) == 2
+    np.testing.assert_array_equal(prices(first.untuned), prices(second.untuned))
+
+
+def test_an_adapter_beside_one_that_was_loaded_alone(finetuned, tmp_path):
+    alone = Pricer.load(finetuned["lora"].folder)
+    before = prices(alone)
+    second = Pricer.load(finetuned["lora"].folder, beside=alone)
+    np.testing.assert_array_equal(prices(second), before)
+    np.testing.assert_array_equal(prices(alone), before)
+
+
+@pytest.mark.parametrize(("folder", "words"), [("qlora", "nf4.*in memory"), ("full", "whole model")])
+def test_another_base_or_a_whole_model_does_not_go_beside(finetuned, folder, words):
+    first = start(finetuned["lora"].folder, batch=1).pricer
+    with pytest.raises(ValueError, match=words):
+        Pricer.load(finetuned[folder].folder, beside=first)
+
+
+def reseal(folder):
+    from pricelab.artifacts import Manifest
+
+    manifest = Manifest.read(folder)
+    manifest.seal(folder, manifest.files)
+
+
+# ---- folders that can't be served
+
+
+def missing(folder):
+    (folder / "adapter_model.safetensors").unlink()
+
+
+def tampered(folder):
+    path = folder / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+
+
+def no_numbers(folder):
+    """An adapter whose arithmetic overflows, and whose manifest vouches for it."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    weights = {name: weight * float("nan") for name, weight in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    reseal(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [(missing, "is missing"), (tampered, "was changed after training"), (no_numbers, "gave no price")],
+)
+def test_a_folder_that_cannot_be_served_ends_the_server_in_words(finetuned, tmp_path, spoil, words):
+    folder = shutil.copytree(finetuned["lora"].folder, tmp_path / "run")
+    spoil(folder)
+    with pytest.raises(ValueError, match=words):
+        serve(folder, port=0)
+
+
+# ---- the command
+
+
+def test_the_command_hands_its_options_on(monkeypatch, capsys):
+    asked = {}
+    monkeypatch.setattr(
+        pricelab.serving.server, "serve", lambda folder, **options: asked.update(options, folder=folder)
+    )
+    monkeypatch.setenv("PRICELAB_TOKEN", "s3cret")
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["serve", "runs/shop", "--port", "0", "--max-batch", "4", "--max-queue", "50", "--log-texts"])
+    assert not leaving.value.code
+    assert asked.pop("limits") == Limits(max_batch=4, max_queue=50, max_items=50)
+    assert str(asked.pop("folder")) == "runs/shop"
+    assert asked == {"host": "127.0.0.1", "port": 0, "device": None, "token": "s3cret", "log_texts": True}
+
+
+def test_an_address_that_is_taken_is_refused_in_words(tmp_path):
+    with pricelab.serving.running(FakePricer()) as server, pytest.raises(ValueError, match="can't listen on.*choose"):
+        serve(tmp_path, port=int(server.url.rpartition(":")[2]))
+
+
+def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pricelab.serving.server, "start", lambda *_, **__: Started(FakePricer()))
+    monkeypatch.setattr(pricelab.serving.server.uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+    serve(tmp_path, host="0.0.0.0", port=0)
+    assert "PRICELAB_TOKEN" in capsys.readouterr().err
+    serve(tmp_path, host="0.0.0.0", port=0, token="s3cret")
+    assert "PRICELAB_TOKEN" not in capsys.readouterr().err
+
+
+def test_the_process_answers_and_ends_gracefully(finetuned):
+    command = [sys.executable, "-m", "pricelab", "serve", str(finetuned["lora"].folder), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        url = process.stderr.readline().split()[2].rstrip(",")
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                if httpx.get(f"{url}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        answer = httpx.post(f"{url}/price", json={"description": TEXTS[0]}, timeout=60)
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert 1 <= answer.json()["estimate"] <= 999 and json.loads(answer.text)["low"] <= answer.json()["estimate"]
+    assert "ready after" in told and all(part in told for part in PARTS)
+    assert "path=/price status=200 items=1" in told and TEXTS[0] not in told
+    assert process.returncode in (0, -signal.SIGTERM)
