@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.baselines import TfidfRidge
+from pricelab.blend import Blend
 from pricelab.files import read_json, sha256_of, write_json_atomic
 from pricelab.intervals import Calibration
-from pricelab.pricer import Pricer
+from pricelab.pricer import BLEND, DIGITS, Pricer
 from pricelab.prompt import PROMPT_VERSION
 
 SCHEMA = 1
@@ -38,6 +39,7 @@ class Manifest:
     calibration: dict[str, Any] | None
     metrics: dict[str, Any]  # measured while training
     files: dict[str, str] = field(default_factory=dict)  # name → SHA-256
+    read_outs: dict[str, Any] = field(default_factory=dict)  # "default", and what belongs to those beside the digits
     prompt_version: int = PROMPT_VERSION
     schema: int = SCHEMA
     packages: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in PACKAGES})
@@ -122,7 +124,8 @@ def load_pricer(folder: Path, device: str | None = None, beside: Pricer | None =
         ridge=TfidfRidge.load(folder),
         manifest=manifest,
         adapter_name=adapter_name,
-    )
+        blend=Blend.load(folder, manifest.read_outs[BLEND]) if BLEND in manifest.read_outs else None,
+    ).reading(manifest.read_outs.get("default", DIGITS))
 
 
 def _load_model(folder: Path, manifest: Manifest, device: str | None) -> tuple[Any, Any, None]:

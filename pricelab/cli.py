@@ -198,6 +198,7 @@ def finetune(
     early_stopping: training.EarlyStopping = False,
     patience: training.Patience = None,
     report_to: training.ReportTo = None,
+    blend: training.Blend = True,
 ) -> None:
     """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
 
@@ -223,7 +224,7 @@ def finetune(
         loaded = load_catalog(catalog, columns=_columns(column), seed=seed, currency=currency, decimal=decimal)
     if processes.is_first():
         print(loaded.report, file=sys.stderr)
-    options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or ()}
+    options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or (), "blend": blend and method != "full"}
     if early_stopping or patience is not None or minutes is not None:  # the clock's run ends at its best point
         options["validation"], choices = watched(loaded, detect(), choices, seed)
     with _saying_when_interrupted():

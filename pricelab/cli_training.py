@@ -47,6 +47,14 @@ Targets = Annotated[
 ]
 RsLora = Annotated[bool, _option("Scale by alpha / √rank, for high ranks. Default: no.", ADAPTER, "--rslora")]
 Dora = Annotated[bool, _option("Learn length and direction of the weights apart. Default: no.", ADAPTER, "--dora")]
+Blend = Annotated[
+    bool,
+    _option(
+        "Beside the adapter's digits, learn a read-out of the frozen base blended with a ridge on words; the one that "
+        "errs less on held-out items answers. Default: yes, except for full.",
+        TRAINING, "--blend/--no-blend",
+    ),
+]  # fmt: skip
 EarlyStopping = Annotated[
     bool,
     _option(

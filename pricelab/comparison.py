@@ -13,7 +13,7 @@ import numpy as np
 
 from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
-from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.pricer import DIGITS, PriceEstimate, Pricer
 from pricelab.show import html_table, html_text, text_table
 
 
@@ -59,11 +59,15 @@ def compare(
 ) -> Comparison:
     """Price B items with ``pricer`` and with the constant and the ridge that were stored with it.
 
+    Where a blend answers, the digits alone are a row of their own.
+
     ``groups`` (B,), such as the families of ``test-unseen``, where the question is about items of other groups:
     intervals are then between groups, see ``bootstrap.mean_interval``.
     """
-    estimates = pricer.estimate([item.text for item in items], progress=progress)
-    return compare_estimates(pricer, items, estimates, seed, groups)
+    texts = [item.text for item in items]
+    estimates = pricer.estimate(texts, progress=progress)
+    beside = {} if pricer.read_out == DIGITS else {DIGITS: pricer.digits.estimate(texts, progress=progress)}
+    return compare_estimates(pricer, items, estimates, seed, groups, beside)
 
 
 def compare_file(
@@ -107,17 +111,23 @@ def compare_estimates(
     estimates: Sequence[PriceEstimate],
     seed: int = 0,
     groups: Sequence[str] | None = None,
+    beside: Mapping[str, Sequence[PriceEstimate]] | None = None,
 ) -> Comparison:
-    """The same for B estimates that are there already."""
+    """The same for B estimates that are there already; ``beside`` holds those of other read-outs by name."""
     prices = np.array([item.price for item in items])
     points = np.array([e.estimate for e in estimates])
-    score = score_estimates(items, estimates, groups=groups, name=pricer.name, seed=seed)
+    name = pricer.name if pricer.read_out == DIGITS else f"{pricer.name}, {pricer.read_out}"
+    score = score_estimates(items, estimates, groups=groups, name=name, seed=seed)
+    others = {f"{pricer.name}, {read_out}": answers for read_out, answers in (beside or {}).items()}
     texts = [item.text for item in items]
     baselines = {model.name: model.predict(texts) for model in (pricer.ridge, pricer.constant) if model is not None}
     options: dict[str, Any] = {"groups": groups, "seed": seed}
+    scores = [score_estimates(items, answers, name=name, **options) for name, answers in others.items()]
+    scores += [evaluate(prices, guess, name=name, **options) for name, guess in baselines.items()]
+    guesses = {name: np.array([answer.estimate for answer in answers]) for name, answers in others.items()} | baselines
     return Comparison(
-        scores=(score, *(evaluate(prices, guess, name=name, **options) for name, guess in baselines.items())),
-        saved={name: paired_difference(prices, points, guess, **options) for name, guess in baselines.items()},
+        scores=(score, *scores),
+        saved={name: paired_difference(prices, points, guess, **options) for name, guess in guesses.items()},
         floor_usd=best_possible_error(items),
     )
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
-from pricelab.baselines import TfidfRidge
 from pricelab.bases import load_tokenizer, place_of
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
@@ -24,10 +23,11 @@ from pricelab.compiling import check_compiler
 from pricelab.disk import flush, in_words
 from pricelab.examples import cut_length
 from pricelab.files import read_json, write_json_atomic
-from pricelab.intervals import LEVEL, calibrate, fewest_items, raw_interval
+from pricelab.intervals import LEVEL, fewest_items
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.prompt import MAX_DIGITS
+from pricelab.read_outs import ReadOuts, with_read_outs
 from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
 from pricelab.trackers import Trackers
@@ -56,7 +56,7 @@ def finetune(
     catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
     recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True, minutes: float | None = None,
     validation: Sequence[Item] = (), mix: Sequence[str] = (),
-    choices: Mapping[str, Any] | None = None, report_to: str | Sequence[str] = (),
+    choices: Mapping[str, Any] | None = None, report_to: str | Sequence[str] = (), blend: bool = False,
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
@@ -79,6 +79,8 @@ def finetune(
         mix: general texts to learn beside the items, against forgetting.
         choices: settings by name that differ from the recipe, such as ``{"rank": 16}``.
         report_to: experiment trackers such as ``"tensorboard"``; by default nothing is reported anywhere.
+        blend: beside the digits, learn a read-out of what the frozen base knows, blended with the ridge on words (see
+            `blend`); `Pricer.estimate` then answers with the one that erred less on the calibration items.
 
     Raises:
         ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
@@ -90,6 +92,10 @@ def finetune(
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    if blend and method == "full":
+        raise ValueError(
+            "a blend reads the frozen base, and full fine-tuning leaves none; leave out blend, or use lora"
+        )
     profile, folder, choices = detect(), Path(out), choices or {}
     check_choices(choices, method, recipe)
     trackers = Trackers((report_to,) if isinstance(report_to, str) else tuple(report_to), folder)
@@ -123,9 +129,8 @@ def finetune(
         if method == "full":
             _round_as_saved(model, loaded.device)
         pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
-        calibration = _calibration(pricer, catalog["calibration"][: profile.calibration_items], progress)
-        texts, prices = [item.text for item in items], [item.price for item in items]
-        ridge = TfidfRidge().fit(texts, prices)
+        held_out = catalog["calibration"][: profile.calibration_items]
+        read_outs = with_read_outs(pricer, items, held_out, blended=blend, seed=seed, progress=progress)
         manifest = Manifest(
             method=method,
             base={"name": base, "revision": loaded.revision},
@@ -133,14 +138,14 @@ def finetune(
             tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
             max_text_tokens=recipe.max_text_tokens,
             data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
-                  "median_price_usd": float(np.median(prices))},
+                  "median_price_usd": float(np.median([item.price for item in items]))},
             recipe=recipe.as_dict(),
             seed=seed,
-            calibration=calibration,
+            calibration=read_outs.calibration.as_dict(),
             metrics=_metrics(trained, extras),
         )  # fmt: skip
         with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
-            return _finish(folder, model, loaded.tokenizer, ridge, manifest, trained.interrupted)
+            return _finish(folder, model, loaded.tokenizer, read_outs, manifest, trained.interrupted)
 
     sealed = processes.once(seal)  # by the first of several processes
     return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
@@ -219,13 +224,6 @@ def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
     return [items[i] for i in sorted(chosen)]
 
 
-def _calibration(pricer: Pricer, items: Sequence[Item], progress: bool) -> dict[str, Any]:
-    estimates = pricer.estimate([item.text for item in items], progress=progress)
-    low, high = raw_interval(np.array([estimate.distribution for estimate in estimates]))
-    medians = np.array([estimate.estimate for estimate in estimates])
-    return calibrate(np.array([item.price for item in items]), low, high, estimates=medians).as_dict()
-
-
 def _round_as_saved(model: Any, device: str) -> None:
     """Round all weights to bf16, as the saved checkpoint will, so that the intervals fit the model that gets loaded."""
     import torch
@@ -235,12 +233,15 @@ def _round_as_saved(model: Any, device: str) -> None:
         weight.data = weight.data.to(torch.bfloat16).to(dtype)
 
 
-def _finish(folder: Path, model: Any, tokenizer: Any, ridge: TfidfRidge, manifest: Manifest, goes_on: bool) -> Manifest:
-    """Save weights and baseline, seal the folder, drop the checkpoints; a run that may go on keeps them."""
+def _finish(
+    folder: Path, model: Any, tokenizer: Any, read_outs: ReadOuts, manifest: Manifest, goes_on: bool
+) -> Manifest:
+    """Save weights and read-outs, seal the folder, drop the checkpoints; a run that may go on keeps them."""
     result = folder / CHECKPOINTS / RESULT
     shutil.rmtree(result, ignore_errors=True)
     _save_model(result, model, tokenizer, manifest)
-    ridge.save(result)
+    read_outs.pricer.ridge.save(result)
+    manifest = replace(manifest, read_outs=read_outs.save(result))
     names = [path.name for path in result.iterdir()]
     for name in names:
         flush(result / name)

@@ -20,8 +20,10 @@ from pricelab.intervals import Calibration, raw_interval
 from pricelab.profiles import pick_precision
 from pricelab.prompt import digit_tokens, prompt_text, prompt_tokens
 from pricelab.show import progress_stream
+from pricelab.states import pool
 
 BATCH_SIZE = 16
+DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
 
 
@@ -54,6 +56,8 @@ class Pricer:
     ridge: Any = None  # the stored TF-IDF + ridge, trained on the same rows
     manifest: Any = None  # how this predictor was made (`artifacts.Manifest`)
     adapter_name: str | None = None  # its name among several on this base; None: the active one
+    blend: Any = None  # the stored second read-out (`blend.Blend`), if there is one
+    read_out: str = DIGITS  # what `estimate` reads: the adapter's digits, or the blend of frozen base and ridge
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None, *, beside: "Pricer | None" = None) -> "Pricer":
@@ -86,7 +90,28 @@ class Pricer:
             base = load_base(**self.manifest.base, device=self.base.device, text_tokens=self.max_text_tokens)
             return Pricer.from_base(base, max_text_tokens=self.max_text_tokens)
         name = f"{self.base.key}, untuned"
-        return replace(self, name=name, adapter=False, calibration=None, ridge=None, manifest=None)
+        return replace(self.bare, name=name, calibration=None, ridge=None, manifest=None)
+
+    @property
+    def bare(self) -> "Pricer":
+        """This predictor's digits with the adapter switched off, whatever else it holds."""
+        return replace(self, adapter=False, blend=None, read_out=DIGITS)
+
+    @property
+    def digits(self) -> "Pricer":
+        """The same predictor, answering from the adapter's digits."""
+        return self.reading(DIGITS)
+
+    def reading(self, read_out: str) -> "Pricer":
+        """The same predictor with another read-out, ``"digits"`` or ``"blend"``; it shares this one's memory.
+
+        Raises:
+            ValueError: no such read-out here.
+        """
+        there = (DIGITS, BLEND) if self.blend else (DIGITS,)
+        if read_out not in there:
+            raise ValueError(f"{self.name} has no read-out {read_out!r}; it has {' and '.join(there)}")
+        return replace(self, read_out=read_out)
 
     @property
     def constant(self) -> Any:
@@ -110,11 +135,12 @@ class Pricer:
         if isinstance(descriptions, str):
             return self.estimate([descriptions])[0]
         texts = _texts(descriptions)
-        prompts = [self._prompt(text) for text in texts]
+        prompts = [self.prompt_ids(text) for text in texts]
         answers = [_nothing_to_price() for _ in texts]
         waiting = sorted((i for i, text in enumerate(texts) if text), key=lambda i: len(prompts[i][0]))
         for batch in self._batches(waiting, progress):
-            for i, answer in zip(batch, self._batch([prompts[i] for i in batch]), strict=True):
+            asked = [texts[i] for i in batch], [prompts[i] for i in batch]
+            for i, answer in zip(batch, self._batch(*asked), strict=True):
                 answers[i] = answer
         return answers
 
@@ -124,8 +150,8 @@ class Pricer:
 
         answers = []
         for text in _texts(descriptions):
-            ids = torch.tensor([self._prompt(text)[0]], device=self.model.device)
-            with self._running():
+            ids = torch.tensor([self.prompt_ids(text)[0]], device=self.model.device)
+            with self.running():
                 output = causal_lm(self.model).generate(
                     input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_new_tokens
                 )
@@ -137,7 +163,7 @@ class Pricer:
         """The text that the model reads for ``description``."""
         return prompt_text(description)
 
-    def _prompt(self, text: str) -> tuple[list[int], bool]:
+    def prompt_ids(self, text: str) -> tuple[list[int], bool]:
         return prompt_tokens(self.base.tokenizer, text, self.max_text_tokens)
 
     def _batches(self, waiting: list[int], progress: bool) -> Any:
@@ -147,23 +173,30 @@ class Pricer:
         options = {"disable": not progress, "leave": False, "file": progress_stream()}
         return tqdm(batches, desc="pricing", unit="batch", **options)
 
-    def _batch(self, prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
-        tokenizer = self.base.tokenizer
-        with self._running():
-            distribution, _ = price_distribution(
-                self.model, [ids for ids, _ in prompts], digit_tokens(tokenizer), tokenizer.pad_token_id
-            )
-        half = distribution.cumsum(1) >= 0.5
-        median = np.where(
-            half.any(1), PRICES_USD[half.argmax(1)], np.nan
-        )  # NaN: no probabilities, arithmetic overflowed
+    def _batch(self, texts: list[str], prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
+        read = self._read_blend if self.read_out == BLEND else self._read_digits
+        median, distribution, calibration = read(texts, [ids for ids, _ in prompts])
         low, high = raw_interval(distribution)
-        if self.calibration is not None:
-            low, high = self.calibration.widen(low, high, median)
+        if calibration is not None:
+            low, high = calibration.widen(low, high, median)
         low, high = np.minimum(low, median).clip(min=1), np.maximum(high, median).clip(max=float(PRICES_USD[-1]))
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
         answers = zip(median, low, high, distribution, warnings, strict=True)
         return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in answers]
+
+    def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray, Any]:
+        tokenizer = self.base.tokenizer
+        with self.running():
+            distribution, _ = price_distribution(self.model, prompts, digit_tokens(tokenizer), tokenizer.pad_token_id)
+        half = distribution.cumsum(1) >= 0.5
+        # NaN: no probabilities, arithmetic overflowed
+        median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)
+        return median, distribution, self.calibration
+
+    def _read_blend(self, texts: list[str], prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray, Any]:
+        with self.bare.running():
+            states = pool(self.model, prompts, self.base.tokenizer.pad_token_id)
+        return *self.blend.read(states, self.ridge.predict(texts)), self.blend.calibration
 
     def _warning(self, text_was_cut: bool, estimate: float) -> str | None:
         if np.isnan(estimate):
@@ -173,7 +206,7 @@ class Pricer:
         return None
 
     @contextlib.contextmanager
-    def _running(self) -> Any:
+    def running(self) -> Any:
         """Inference with the adapter on or off, in the precision that fits the device, for one caller at a time.
 
         A widget's click may come from another thread while a cell is running, and the switch is the model's.

@@ -23,7 +23,7 @@ class Recipe:
     rank: int = 8  # r of the LoRA matrices
     alpha: int = 16  # LoRA's scale is alpha / rank
     targets: tuple[str, ...] = ALL_LINEAR  # layers that get an adapter; `target_names` says how else to write them
-    max_text_tokens: int = 128  # longer texts are cut there
+    max_text_tokens: int = 256  # longer texts are cut there
     save_every: int = 25  # steps between checkpoints
     evaluate_every: int = 10  # steps between evaluations, when there are validation items
     patience: int | None = 3  # evaluations in a row without a gain, after which training stops; None: only watch

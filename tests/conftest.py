@@ -94,16 +94,16 @@ def _finetuned(tmp_path_factory, toy_base, toy_catalog):
     from pricelab.training import METHODS, Recipe
 
     runs, before = {}, {}
-    calibration, texts = finetuning._calibration, [item.text for item in toy_catalog["test"]]
+    read_outs, texts = finetuning.with_read_outs, [item.text for item in toy_catalog["test"]]
     for method in METHODS:
         with pytest.MonkeyPatch.context() as patch:
 
-            def noting(pricer, *rest, method=method):
+            def noting(pricer, *rest, method=method, **options):
                 before[method] = pricer.estimate(texts)
-                return calibration(pricer, *rest)
+                return read_outs(pricer, *rest, **options)
 
             patch.setenv("PRICELAB_PROFILE", "smoke")
-            patch.setattr(finetuning, "_calibration", noting)
+            patch.setattr(finetuning, "with_read_outs", noting)
             recipe = Recipe(epochs=2, batch_size=16, rank=4, learning_rate=5e-3)
             folder = tmp_path_factory.mktemp("runs") / method
             options = {"base": str(toy_base), "method": method, "recipe": recipe, "seed": 3, "progress": False}

@@ -37,6 +37,7 @@ class Ridge:
 class FakePricer:
     """Prices a text at its length in dollars, give or take half."""
 
+    read_out = "digits"
     name = "fake, qlora"
     constant = ConstantPrice(20.0)
     ridge = Ridge()
@@ -354,7 +355,7 @@ def test_finetune_passes_everything_on_and_reports(command, trainer, pricer, tmp
     assert "41 rows read, 40 kept" in error and "call us" in error
     assert sum(map(len, trainer.pop("catalog").splits.values())) == 40
     expected = {"out": tmp_path / "run", "base": "tiny", "method": "lora", "seed": 3, "overwrite": True}
-    expected |= {"minutes": None, "choices": {}, "report_to": ()}
+    expected |= {"minutes": None, "choices": {}, "report_to": (), "blend": True}
     assert trainer == expected
 
 

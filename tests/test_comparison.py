@@ -1,6 +1,7 @@
 """A predictor beside its baselines: the right numbers in the right rows."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,7 @@ def baseline(name, off_by):
 class Fake:
     """Always two dollars too much; says nothing about the first item when told so."""
 
-    name = "toy <b>"
+    name, read_out = "toy <b>", "digits"
     ridge, constant = baseline("ridge", 5.0), baseline("constant", 9.0)
 
     def __init__(self, silent=False):
@@ -33,6 +34,19 @@ class Fake:
         if self.silent:
             points[0] = np.nan
         return [PriceEstimate(p, p - 5, p + 5, np.full(999, 1 / 999)) for p in points]
+
+
+def test_where_a_blend_answers_the_digits_are_a_row_of_their_own():
+    class Blended(Fake):
+        read_out, digits = "blend", Fake()
+
+        def estimate(self, texts, progress=False):
+            return [replace(answer, estimate=answer.estimate - 1) for answer in super().estimate(texts)]
+
+    found = compare(Blended(), ITEMS)
+    assert [score.name for score in found.scores] == ["toy <b>, blend", "toy <b>, digits", "ridge", "constant"]
+    assert [score.mae.value for score in found.scores[:2]] == [1, 2]
+    assert found.saved["toy <b>, digits"].value == 1
 
 
 def test_the_predictor_comes_first_and_each_baseline_is_paired_with_it():

@@ -153,7 +153,7 @@ def test_training_and_prediction_read_the_same_prompt(untuned):
 
     (example,) = encode(untuned.base.tokenizer, [Item("1", TEXTS[0], 24.0)], untuned.max_text_tokens)
     asked = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == IGNORED]
-    assert asked == untuned._prompt(TEXTS[0])[0] == untuned.base.tokenizer.encode(untuned.prompt(TEXTS[0]))
+    assert asked == untuned.prompt_ids(TEXTS[0])[0] == untuned.base.tokenizer.encode(untuned.prompt(TEXTS[0]))
 
 
 def test_the_untuned_predictor_shares_the_memory_and_answers_as_the_bare_base(tuned, toy_base):

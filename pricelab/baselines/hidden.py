@@ -1,7 +1,7 @@
 """What does the untuned base know already? Its own answers, and a ridge on its hidden states.
 
-A *hidden state* is the list of numbers that the last layer holds for a token. The base stays frozen: only the ridge on
-top learns. Notation: B rows, T tokens, P poolings, prices in US dollars.
+The base stays frozen: only the ridge on top of its pooled hidden states (see `states`) learns. Notation: B rows, prices
+in US dollars.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.backbone import hidden_states
 from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
 from pricelab.bases import Base
 from pricelab.items import PRICE_RANGE
-from pricelab.pricer import BATCH_SIZE, PriceEstimate, Pricer
-from pricelab.prompt import prompt_tokens
-from pricelab.show import progress_stream
+from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.states import POOLINGS, pooled_states
 
-POOLINGS = ("mean of all tokens", "last token")
 STRENGTHS = (10.0, 100.0, 1_000.0, 10_000.0)  # of the ridge, on standardised states
 
 
@@ -99,34 +96,6 @@ class EmbeddingRidge:
             return np.empty(0)
         states = pooled_states(self.pricer, texts_of(rows), self.progress)[self.pooling]
         return to_usd(self.ridge.predict(states), self.bounds)
-
-
-def pooled_states(pricer: Pricer, texts: Sequence[str], progress: bool = False) -> np.ndarray:
-    """Hidden states (P, B, dim) of B ≥ 1 prompts in float32, pooled over their tokens in each of ``POOLINGS``."""
-    from tqdm import tqdm
-
-    prompts = [prompt_tokens(pricer.base.tokenizer, text, pricer.max_text_tokens)[0] for text in texts]
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # prompts of a batch are about as long
-    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
-    options = {"disable": not progress, "leave": False, "file": progress_stream()}
-    pooled: list[np.ndarray] = []
-    for batch in tqdm(batches, desc="reading", unit="batch", **options):
-        pooled.append(_pool(pricer, [prompts[row] for row in batch]))
-    states = np.concatenate(pooled, axis=1)
-    return states[:, np.argsort(order)]
-
-
-def _pool(pricer: Pricer, prompts: list[list[int]]) -> np.ndarray:
-    import torch
-
-    pad, width = pricer.base.tokenizer.pad_token_id, max(map(len, prompts))
-    ids = torch.tensor([prompt + [pad] * (width - len(prompt)) for prompt in prompts], device=pricer.model.device)
-    mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts], device=ids.device)
-    with pricer._running():
-        states = hidden_states(pricer.model, ids, mask).float()
-        mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-        last = states[torch.arange(len(prompts)), mask.sum(1) - 1]
-        return torch.stack([mean, last]).cpu().numpy()
 
 
 def _ridge(strength: float) -> Any:

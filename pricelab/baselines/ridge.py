@@ -13,7 +13,7 @@ import numpy as np
 
 from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.terms import BLOCKS, Terms
-from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
+from pricelab.baselines.tuning import MIN_ROWS, best, errors_of, out_of_fold
 from pricelab.files import read_json, write_text_atomic
 from pricelab.items import PRICE_RANGE
 
@@ -35,6 +35,7 @@ class TfidfRidge:
     coef: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32), repr=False)  # (terms,)
     intercept: float = 0.0
     bounds: tuple[float, float] = PRICE_RANGE  # of predictions
+    held_out: np.ndarray | None = field(default=None, repr=False)  # (B,) log prices out of fold; after `fit` only
     name = "TF-IDF + ridge"
 
     @property
@@ -52,8 +53,10 @@ class TfidfRidge:
             models = (_ridge(alpha).fit(features[train], log_price[train]) for alpha in ALPHAS)
             return np.array([model.predict(features[test]) for model in models])
 
-        self.cv_log_rmse = cross_validate([f"{alpha:g}" for alpha in ALPHAS], log_price, seed, predict)
-        self.alpha, self.rows = float(best(self.cv_log_rmse)), len(rows)
+        settings, held_out = [f"{alpha:g}" for alpha in ALPHAS], out_of_fold(len(ALPHAS), log_price, seed, predict)
+        self.cv_log_rmse = errors_of(settings, log_price, held_out)
+        chosen = best(self.cv_log_rmse)
+        self.alpha, self.rows, self.held_out = float(chosen), len(rows), held_out[settings.index(chosen)]
         model = _ridge(self.alpha).fit(features, log_price)
         self.coef, self.intercept = model.coef_.astype(np.float32), float(model.intercept_)
         return self

@@ -34,12 +34,22 @@ class Baseline(Protocol):
 
 def cross_validate(settings: Sequence[str], log_price: np.ndarray, seed: int, predict: PredictFold) -> dict[str, float]:
     """Setting → root mean squared error of log price over the held-out rows of all folds."""
+    return errors_of(settings, log_price, out_of_fold(len(settings), log_price, seed, predict))
+
+
+def out_of_fold(settings: int, log_price: np.ndarray, seed: int, predict: PredictFold) -> np.ndarray:
+    """Log prices (S, B), each predicted by a model that has not seen the row."""
     from sklearn.model_selection import KFold
 
-    errors = np.empty((len(settings), len(log_price)))
+    held_out = np.empty((settings, len(log_price)))
     for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(log_price):
-        errors[:, test] = predict(train, test) - log_price[test]
-    rmse = np.sqrt((errors**2).mean(axis=1)).tolist()
+        held_out[:, test] = predict(train, test)
+    return held_out
+
+
+def errors_of(settings: Sequence[str], log_price: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
+    """Setting → root mean squared error of the log prices (S, B) that `out_of_fold` predicted."""
+    rmse = np.sqrt(((held_out - log_price) ** 2).mean(axis=1)).tolist()
     return dict(zip(settings, rmse, strict=True))
 
 

@@ -1,0 +1,54 @@
+"""What a language model makes of a text: its last hidden states, pooled into one list of numbers.
+
+A *hidden state* is the list of numbers that the last layer holds for a token. They are read from the whole prompt,
+question included, and pooled in two ways: the mean over all tokens, and the last token's, from which the model would
+write the price. Used by `probe` and by the baseline of notebook 03, which introduces them.
+
+Notation: B texts, T tokens, dim the model's width.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pricelab.backbone import hidden_states
+from pricelab.show import progress_stream
+
+if TYPE_CHECKING:
+    from pricelab.pricer import Pricer
+
+POOLINGS = ("mean of all tokens", "last token")
+BATCH_SIZE = 16  # texts
+
+
+def pooled_states(pricer: "Pricer", texts: Sequence[str], progress: bool = False) -> np.ndarray:
+    """Hidden states (P, B, dim) of B ≥ 1 prompts in float32, pooled over their tokens in each of ``POOLINGS``.
+
+    They are those of ``pricer``'s model as it answers: with its adapter, or without where that is switched off.
+    """
+    from tqdm import tqdm
+
+    prompts = [pricer.prompt_ids(text)[0] for text in texts]
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # prompts of a batch are about as long
+    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+    options = {"disable": not progress, "leave": False, "file": progress_stream()}
+    pooled: list[np.ndarray] = []
+    for batch in tqdm(batches, desc="reading", unit="batch", **options):
+        with pricer.running():
+            pooled.append(pool(pricer.model, [prompts[row] for row in batch], pricer.base.tokenizer.pad_token_id))
+    states = np.concatenate(pooled, axis=1)
+    return states[:, np.argsort(order)]
+
+
+def pool(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> np.ndarray:
+    """Pooled hidden states (P, B, dim) in float32 of B prompts of token ids, filled up on the right with ``pad``."""
+    import torch
+
+    width = max(map(len, prompts))
+    ids = torch.tensor([[*prompt, *[pad] * (width - len(prompt))] for prompt in prompts], device=model.device)
+    mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts], device=ids.device)
+    states = hidden_states(model, ids, mask).float()
+    mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+    last = states[torch.arange(len(prompts)), mask.sum(1) - 1]
+    return torch.stack([mean, last]).cpu().numpy()

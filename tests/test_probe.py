@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.svm import SVR
+
+from pricelab.probe import ARRAYS, EPSILON, Probe
+
+
+def made_up(rows, dim=6, seed=0):
+    """Pooled states (2, rows, dim) and log prices that depend on them, not in a straight line."""
+    rng = np.random.default_rng(seed)
+    states = rng.normal(3, 1, (2, rows, dim)).astype(np.float32)
+    return states, 3 + np.sin(states[0, :, 0]) + 0.3 * states[1, :, 1] + rng.normal(0, 0.1, rows)
+
+
+def test_a_stored_probe_answers_as_the_regression_that_was_fitted():
+    states, log_price = made_up(120)
+    probe = Probe().fit(states, log_price)
+    flat = np.concatenate(list(states), axis=1)
+    mean, scale = flat.mean(0), flat.std(0) + 1e-6
+    features = ((flat - mean) / scale).astype(np.float16).astype(np.float64)
+    width = probe.width / features.shape[1]
+    fitted = SVR(kernel="rbf", C=probe.cost, epsilon=EPSILON, gamma=width).fit(features, log_price)
+    new, _ = made_up(50, seed=1)
+    asked = (np.concatenate(list(new), axis=1) - mean) / scale
+    expected = fitted.predict(asked).clip(log_price.min(), log_price.max())
+    np.testing.assert_allclose(probe.log_price(new), expected, atol=2e-3)
+    assert set(probe.arrays) == set(ARRAYS)
+
+
+def test_it_learns_what_no_straight_line_holds_and_judges_itself_on_rows_it_has_not_seen():
+    states, log_price = made_up(400)
+    probe = Probe().fit(states, log_price)
+    seen = np.sqrt(np.mean((probe.log_price(states) - log_price) ** 2))
+    held_out = np.sqrt(np.mean((probe.held_out - log_price) ** 2))
+    new, prices = made_up(400, seed=2)
+    unseen = np.sqrt(np.mean((probe.log_price(new) - prices) ** 2))
+    assert seen < held_out == pytest.approx(min(probe.cv_log_rmse.values()))
+    assert held_out == pytest.approx(unseen, rel=0.25) and unseen < 0.75 * prices.std()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(-50, 50))
+def test_it_never_answers_beyond_the_prices_it_learned_from(seed, shift):
+    states, log_price = made_up(40, dim=3)
+    answers = Probe().fit(states, log_price).log_price(made_up(5, dim=3, seed=seed)[0] + np.float32(shift))
+    assert np.isfinite(answers).all()
+    assert (answers >= log_price.min() - 1e-5).all() and (answers <= log_price.max() + 1e-5).all()
+
+
+def test_the_same_seed_gives_the_same_probe():
+    states, log_price = made_up(60)
+    first, second = (Probe().fit(states, log_price, seed=4) for _ in range(2))
+    assert first.cv_log_rmse == second.cv_log_rmse
+    assert all(np.array_equal(first.arrays[name], second.arrays[name]) for name in ARRAYS)
