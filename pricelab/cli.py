@@ -331,6 +331,30 @@ def _dollars(price: float) -> str:
 
 
 @app.command()
+def export(
+    folder: Run,
+    out: OutFolder,
+    items: Annotated[
+        str, typer.Option("--items", metavar="FILE|workshop", help="Whose texts to measure the drift on.")
+    ] = "workshop",
+    column: ColumnNames = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Merge the adapter into its base, as one 16-bit checkpoint, and say by how many dollars that moves its estimates.
+
+    Example: pricelab export runs/shop --out runs/shop-merged --items shop.csv
+    """
+    from pricelab import load_catalog
+    from pricelab.catalog import load_items
+    from pricelab.export import ITEMS
+    from pricelab.export import export as merge
+
+    found = load_catalog()["test"] if items == "workshop" else load_items(items, columns=_columns(column))[0]
+    drift = merge(folder, out, [item.text for item in found[:ITEMS]], progress=not as_json)
+    print(_json(asdict(drift)) if as_json else f"{drift}; the checkpoint is in {out}")
+
+
+@app.command()
 def evaluate(
     folder: Run,
     file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON-lines or Parquet file with prices.")],

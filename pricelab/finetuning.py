@@ -17,12 +17,13 @@ import numpy as np
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.bases import load_tokenizer, place_of
+from pricelab.card import CARD, model_card
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler
 from pricelab.disk import flush, in_words
 from pricelab.examples import cut_length
-from pricelab.files import read_json, write_json_atomic
+from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
@@ -242,6 +243,7 @@ def _finish(
     _save_model(result, model, tokenizer, manifest)
     read_outs.pricer.ridge.save(result)
     manifest = replace(manifest, read_outs=read_outs.save(result))
+    write_text_atomic(result / CARD, model_card(manifest))
     names = [path.name for path in result.iterdir()]
     for name in names:
         flush(result / name)
@@ -262,7 +264,6 @@ def _save_model(result: Path, model: Any, tokenizer: Any, manifest: Manifest) ->
         return
     model.peft_config["default"].base_model_name_or_path = manifest.base["name"]  # not where this machine keeps it
     model.save_pretrained(result, save_embedding_layers=False)
-    (result / "README.md").unlink(missing_ok=True)  # peft's card is a form with nothing filled in
     config = read_json(result / ADAPTER_CONFIG)
     targets = sorted(config["target_modules"])  # a set: each process would write it in an order of its own
     write_json_atomic(result / ADAPTER_CONFIG, {**config, "target_modules": targets})

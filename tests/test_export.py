@@ -1,0 +1,64 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from pricelab import Pricer
+from pricelab.cli import main
+from pricelab.export import export
+
+
+@pytest.fixture(scope="module")
+def texts(toy_catalog):
+    return [item.text for item in toy_catalog["test"]]
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_the_merged_checkpoint_answers_nearly_as_the_adapter_and_the_drift_says_how_nearly(
+    finetuned, texts, tmp_path, method
+):
+    out = tmp_path / "merged"
+    drift = export(finetuned[method].folder, out, texts)
+    with safe_open(out / "model.safetensors", "pt") as weights:
+        assert {str(weights.get_slice(name).get_dtype()) for name in weights.keys()} == {"BF16"}  # noqa: SIM118
+    merged, adapted = (
+        np.array([answer.estimate for answer in pricer.estimate(texts)])
+        for pricer in (Pricer.from_base(str(out)), Pricer.load(finetuned[method].folder))
+    )
+    moved = np.abs(merged - adapted)
+    assert (drift.n, drift.moved) == (len(texts), (moved > 0).sum())
+    assert drift.mean == pytest.approx(moved.mean()) and drift.largest == moved.max()
+    bare = np.array([a.estimate for a in Pricer.load(finetuned[method].folder).untuned.estimate(texts)])
+    assert moved.mean() < 0.2 * np.abs(bare - adapted).mean()
+
+
+def test_what_cannot_be_merged_is_refused(finetuned, texts, tmp_path):
+    with pytest.raises(ValueError, match="no adapter to merge"):
+        export(finetuned["full"].folder, tmp_path / "merged", texts)
+    with pytest.raises(ValueError, match="no texts"):
+        export(finetuned["lora"].folder, tmp_path / "merged", [])
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ValueError, match="exists"):
+        export(finetuned["lora"].folder, tmp_path / "there", texts)
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_failure_leaves_nothing_behind(finetuned, texts, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pricelab.export._merged", full)
+    with pytest.raises(OSError, match="no space left"):
+        export(finetuned["lora"].folder, tmp_path / "merged", texts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_from_the_command_line(finetuned, tmp_path, capsys, toy_catalog):
+    shop = tmp_path / "shop.csv"
+    rows = [f'"{item.text}",{item.price}' for item in toy_catalog["test"][:5]]
+    shop.write_text("\n".join(["description,price", *rows]), encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["export", str(finetuned["lora"].folder), "--out", str(tmp_path / "m"), "--items", str(shop), "--json"])
+    assert left.value.code in (0, None)
+    assert json.loads(capsys.readouterr().out)["n"] == 5
