@@ -46,8 +46,8 @@ def model_card(manifest: Any) -> str:
             "Estimates the price of a product, in US dollars, from its description in English.", "",
             "## How it was made", "", learned, "",
             "## How to ask it", "",
-            f"The prompt is the description followed by `{SUFFIX!r}`; the model writes whole dollars from 1 to 999, one "
-            "digit a token, then the end-of-text token. Any engine that serves "
+            f"The prompt is the description followed by `{SUFFIX!r}`; the model writes whole dollars from 1 to 999, "
+            "one digit a token, then the end-of-text token. Any engine that serves "
             + ("PEFT adapters" if adapter else "transformers checkpoints")
             + " can ask it so. With its interval and its other read-outs:", "",
             "```python", "from pricelab import Pricer", "", 'pricer = Pricer.load("this folder")',
