@@ -5,7 +5,8 @@ cross-entropy of the price's digits, as `pricelab finetune` does it. *Head*: squ
 from a linear head on the pooled hidden states. *Probe first*: the head starts as a ridge on the frozen states (linear
 probing, then fine-tuning; Kumar et al. 2022, arXiv 2202.10054), else from zero. *Histogram*: cross-entropy against a
 Gaussian over 64 bins of log price (HL-Gauss, arXiv 2403.03950). Digits are learned beside every head, so that the
-adapter stays one that writes prices. Results go to ``data/results/heads.json`` with the machine; other ways keep theirs.
+adapter stays one that writes prices. Results go to ``data/results/heads.json`` with the machine; other ways keep their
+own.
 
 Notation: B items, T tokens, F features, K bins.
 """
