@@ -16,7 +16,7 @@ from typing import Any
 from pricelab import processes
 from pricelab.files import data_dir, sha256_of
 from pricelab.profiles import pick_device, pick_precision
-from pricelab.prompt import digit_tokens
+from pricelab.prompt import number_tokens
 from pricelab.quantised import check_widths
 from pricelab.smollm2 import WHEEL_SHA256, smollm2_folder
 
@@ -147,13 +147,13 @@ def _check_folder(folder: Path) -> tuple[str, str]:
 
 
 def load_tokenizer(place: str, revision: str = "main") -> Any:
-    """The tokenizer at ``place``, ready to pad; `ValueError` when it does not write one digit per token."""
+    """The tokenizer at ``place``, ready to pad; `ValueError` when it writes prices with other tokens than digits."""
     from transformers import AutoTokenizer
 
     with quiet():
         # A description that spells out a special token is text, not a command.
         tokenizer = AutoTokenizer.from_pretrained(place, split_special_tokens=True, **_pin(place, revision))
-    digit_tokens(tokenizer)
+    number_tokens(tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -175,8 +175,8 @@ def load_base(
             short ones.
 
     Raises:
-        ValueError: unknown name, unusable folder, a tokenizer that writes several digits per token, or layers whose
-            4-bit rows this CPU reads back wrongly.
+        ValueError: unknown name, unusable folder, a tokenizer that writes prices with other tokens than digits, or
+            layers whose 4-bit rows this CPU reads back wrongly.
         ConnectionError: the weights have to be downloaded and could not be.
     """
     import torch

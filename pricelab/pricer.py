@@ -18,7 +18,7 @@ from pricelab.bases import Base, load_base, quiet
 from pricelab.decoding import PRICES_USD, price_distribution
 from pricelab.intervals import Calibration, raw_interval
 from pricelab.profiles import pick_precision
-from pricelab.prompt import digit_tokens, prompt_text, prompt_tokens
+from pricelab.prompt import number_tokens, prompt_text, prompt_tokens
 from pricelab.show import progress_stream
 from pricelab.states import pool
 
@@ -187,7 +187,7 @@ class Pricer:
     def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray, Any]:
         tokenizer = self.base.tokenizer
         with self.running():
-            distribution, _ = price_distribution(self.model, prompts, digit_tokens(tokenizer), tokenizer.pad_token_id)
+            distribution, _ = price_distribution(self.model, prompts, number_tokens(tokenizer), tokenizer.pad_token_id)
         half = distribution.cumsum(1) >= 0.5
         # NaN: no probabilities, arithmetic overflowed
         median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)

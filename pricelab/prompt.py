@@ -1,17 +1,19 @@
 """The prompt contract: how an item becomes tokens and how tokens become a price. Introduced in notebook 00.
 
 One contract serves training, evaluation, the widget and the server: ``text``, a blank line, ``Price is $``, then the
-price in whole dollars, one digit per token, and the end-of-text token. It leaves columns to `catalog` and
+price in whole dollars, as tokens of digits alone, and the end-of-text token. It leaves columns to `catalog` and
 probabilities to `decoding`. T is a number of tokens.
 """
 
 import math
 import re
+import weakref
 from typing import Any
 
 PROMPT_VERSION = 1
 SUFFIX = "\n\nPrice is $"
 MAX_DIGITS = 3
+_KNOWN: "weakref.WeakKeyDictionary[Any, dict[int, str]]" = weakref.WeakKeyDictionary()  # by tokenizer
 _LEADING_NUMBER = re.compile(r"\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 
 
@@ -41,12 +43,41 @@ def prompt_tokens(tokenizer: Any, text: str, max_text_tokens: int) -> tuple[list
 
 
 def answer_tokens(tokenizer: Any, price: float) -> list[int]:
-    """The label: one token per digit of the whole-dollar price, then the end-of-text token."""
+    """The label: the whole-dollar price as the tokenizer writes it, then the end-of-text token."""
     return [*tokenizer.encode(str(whole_dollars(price)), add_special_tokens=False), tokenizer.eos_token_id]
 
 
+def number_tokens(tokenizer: Any) -> dict[int, str]:
+    """What each token of digits alone writes, by its id: one digit with SmolLM2 and Qwen3, up to three with Llama 3.
+
+    Raises:
+        ValueError: the tokenizer writes a price of the contract with other tokens after the prompt.
+    """
+    if tokenizer not in _KNOWN:
+        special = set(tokenizer.all_special_ids)
+        digits = {i: text for text, i in tokenizer.get_vocab().items() if re.fullmatch("[0-9]+", text)}
+        found = {i: digits[i] for i in sorted(digits) if i not in special}
+        _check_numbers(tokenizer, found)
+        _KNOWN[tokenizer] = found
+    return _KNOWN[tokenizer]
+
+
+def _check_numbers(tokenizer: Any, digits: dict[int, str]) -> None:
+    start = tokenizer.encode(SUFFIX, add_special_tokens=False)
+    numbers = [str(number) for number in range(1, 10**MAX_DIGITS)]
+    written = tokenizer([SUFFIX + number for number in numbers], add_special_tokens=False)["input_ids"]
+    alone = tokenizer(numbers, add_special_tokens=False)["input_ids"]
+    for number, ids, label in zip(numbers, written, alone, strict=True):
+        if ids != start + label or "".join(digits.get(token, "?") for token in label) != number:
+            pieces = tokenizer.convert_ids_to_tokens(ids)[len(start) - 1 :]
+            raise ValueError(
+                f"the tokenizer ends the prompt with {number!r} as {pieces}, but pricelab reads prices from tokens "
+                "that are digits alone; choose a base that writes them so (SmolLM2, Qwen3, Llama 3)"
+            )
+
+
 def digit_tokens(tokenizer: Any) -> list[int]:
-    """Ids of the tokens "0" … "9".
+    """Ids of the tokens "0" … "9" of a tokenizer that writes one digit a token, which notebook 02 reads token by token.
 
     Raises:
         ValueError: the tokenizer does not write one digit per token after the prompt.
@@ -58,8 +89,8 @@ def digit_tokens(tokenizer: Any) -> list[int]:
         if any(len(d) != 1 for d in digits) or tokenizer.encode(SUFFIX + number, add_special_tokens=False) != expected:
             pieces = tokenizer.tokenize(SUFFIX + number)[len(start) :]
             raise ValueError(
-                f"the tokenizer writes {number!r} as {pieces}, but pricelab "
-                "reads prices one digit per token; choose a base that does so (SmolLM2, Qwen3)"
+                f"the tokenizer writes {number!r} as {pieces}, not with one digit per token; choose a base that does "
+                "so (SmolLM2, Qwen3)"
             )
     return [d[0] for d in digits]
 

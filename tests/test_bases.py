@@ -14,6 +14,7 @@ import torch
 from pricelab import bases
 from pricelab.bases import REGISTRY, load_base, load_tokenizer, locate
 from pricelab.files import sha256_of
+from pricelab.prompt import number_tokens
 from pricelab.smollm2 import WHEEL_SHA256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -64,13 +65,24 @@ def test_pickled_weights_are_refused(folder):
         load_base(str(folder))
 
 
-def test_a_tokenizer_with_tokens_of_several_digits_is_refused_at_load(folder):
+def add_token(folder, left, right):
+    """A tokenizer that keeps digits together, and ``left`` and ``right`` too where they meet."""
     content = json.loads((folder / "tokenizer.json").read_text())
-    content["pre_tokenizer"] = content["pre_tokenizer"]["pretokenizers"][1]  # digits stay together now
-    content["model"]["vocab"]["24"] = len(content["model"]["vocab"])
-    content["model"]["merges"].insert(0, ["2", "4"])
+    content["pre_tokenizer"] = content["pre_tokenizer"]["pretokenizers"][1]
+    content["pre_tokenizer"]["use_regex"] = False
+    content["model"]["vocab"][left + right] = len(content["model"]["vocab"])
+    content["model"]["merges"].insert(0, [left, right])
     (folder / "tokenizer.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="writes '24' as .*one digit per token"):
+
+
+def test_a_tokenizer_with_tokens_of_several_digits_is_welcome(folder):
+    add_token(folder, "2", "4")
+    assert "24" in number_tokens(load_tokenizer(str(folder))).values()
+
+
+def test_a_tokenizer_that_glues_a_digit_to_the_dollar_sign_is_refused_at_load(folder):
+    add_token(folder, "$", "2")
+    with pytest.raises(ValueError, match="ends the prompt with '2' as .*tokens that are digits alone; choose a base"):
         load_base(str(folder))
 
 

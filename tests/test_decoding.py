@@ -6,7 +6,7 @@ import torch
 
 from pricelab import decoding
 from pricelab.decoding import price_distribution
-from pricelab.prompt import digit_tokens, prompt_tokens
+from pricelab.prompt import digit_tokens, number_tokens, prompt_tokens
 
 TEXTS = ["lamp", "Stainless steel water bottle, 750 ml\nkeeps drinks cold. Price is $9", "", "A chair, black, 2 pack"]
 
@@ -99,3 +99,162 @@ def test_three_passes_read_the_prompt_once_then_the_digits_side_by_side(model, p
     distribution(prompts)
     assert lengths[:2] == [max(map(len, prompts)), 9]
     assert len(lengths) == 3 and lengths[2] <= 90
+
+
+# ---- tokens of several digits
+
+
+def toy_numbers(longest, extra=()):
+    """A tokenizer that writes letters one by one and numbers with tokens of up to ``longest`` digits, or more."""
+    from tokenizers import Regex, Tokenizer, decoders, models
+    from tokenizers import pre_tokenizers as pre
+    from transformers import PreTrainedTokenizerFast
+
+    two = [f"{n:02}" for n in range(100)] if longest > 1 else []
+    three = [f"{n:03}" for n in range(1000)] if longest > 2 else []
+    pieces = [*sorted(pre.ByteLevel.alphabet()), *two, *three, *extra]
+    merges = [(text[:-1], text[-1]) for text in (*two, *three, *extra)]
+    model = models.BPE(vocab={text: i for i, text in enumerate([*pieces, "<end>"])}, merges=merges)
+    tokenizer = Tokenizer(model)
+    most = max([longest, *map(len, extra)])
+    words = pre.Split(Regex(rf"\p{{N}}{{1,{most}}}|[^\p{{N}}]+"), "isolated")
+    tokenizer.pre_tokenizer = pre.Sequence([words, pre.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
+
+
+def small_llama(tokenizer, favoured=4.0):
+    """A random Llama in fp32 that mostly answers with digits and doesn't care how many a token writes."""
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    set_seed(1)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.2, **sizes)).eval()
+    digits = number_tokens(tokenizer)
+    bonus = torch.tensor([favoured - np.log(10) * (len(text) - 1) for text in digits.values()])
+
+    def favour(module, inputs, logits):
+        logits[..., list(digits)] += bonus
+        return logits
+
+    model.get_output_embeddings().register_forward_hook(favour)
+    return model
+
+
+def path_by_path(model, prompt, digits):
+    """P($1)…P($999) from whole passes over the prompt and every way to write a beginning of two digits at most."""
+    scores = np.zeros(1000)
+    waiting = [((), "", 1.0)]
+    while waiting:
+        path, text, chance = waiting.pop()
+        with torch.inference_mode():
+            after = model(torch.tensor([[*prompt, *path]])).logits[0, -1].double().softmax(-1).numpy()
+        goes_on = {token: after[token] for token, more in digits.items() if text or more[0] != "0"}
+        if text:
+            scores[int(text)] += chance * (1 - sum(goes_on.values()))
+        whole = 1.0 if text else sum(goes_on.values())
+        for token, share in goes_on.items():
+            longer = text + digits[token]
+            if len(longer) >= 3:
+                scores[int(longer[:3])] += chance * share / whole
+            else:
+                waiting.append(((*path, token), longer, chance * share / whole))
+    return scores[1:]
+
+
+NUMBERS = {"one": (1,), "two": (2,), "three": (3,), "uneven": (2, ("123", "305", "200", "1234", "2000"))}
+
+
+@pytest.fixture(params=NUMBERS, scope="module")
+def writer(request):
+    """A tokenizer of each kind with a model and two prompts."""
+    tokenizer = toy_numbers(*NUMBERS[request.param])
+    return tokenizer, small_llama(tokenizer), [prompt_tokens(tokenizer, text, 100)[0] for text in ("lamp", "A mug, 2")]
+
+
+def test_tokens_of_several_digits_are_found(writer):
+    tokenizer, _, _ = writer
+    digits = number_tokens(tokenizer)
+    longest = max(map(len, digits.values()))
+    assert set("0123456789") <= set(digits.values()) and len(digits) in (10, 110, 115, 1110)
+    assert all(tokenizer.decode([token]) == text for token, text in digits.items())
+    assert longest == {10: 1, 110: 2, 115: 4, 1110: 3}[len(digits)]
+
+
+def test_without_a_cut_it_equals_every_path_to_every_price(writer, one_thread):
+    tokenizer, model, prompts = writer
+    digits = number_tokens(tokenizer)
+    found, left_out = price_distribution(model, prompts, digits, tokenizer.pad_token_id, cut=0)
+    for row, prompt in zip(found, prompts, strict=True):
+        expected = path_by_path(model, prompt, digits)
+        assert expected.sum() == pytest.approx(1, abs=1e-6)
+        np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-8)
+        for lengths in (slice(0, 9), slice(9, 99), slice(99, 999)):
+            assert expected[lengths].sum() > 0.02  # prices of all lengths were put to the test
+    np.testing.assert_allclose(left_out, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("cut", [0.05, 0.4])
+def test_what_is_left_out_is_bounded_with_tokens_of_several_digits(writer, one_thread, cut):
+    tokenizer, model, prompts = writer
+    options = {"digits": number_tokens(tokenizer), "pad": tokenizer.pad_token_id}
+    whole, _ = price_distribution(model, prompts, **options, cut=0)
+    found, lost = price_distribution(model, prompts, **options, cut=cut)
+    assert (lost > 0).all() and (lost <= cut + 1e-6).all()
+    assert (found * (1 - lost)[:, None] <= whole * (1 + 1e-3) + 1e-8).all()  # nothing is counted twice
+    assert (np.abs(found - whole).sum(1) / 2 <= lost + 1e-6).all()
+
+
+def test_the_more_may_be_left_out_the_fewer_branches_are_followed(one_thread, monkeypatch):
+    tokenizer = toy_numbers(3)
+    model, prompt = small_llama(tokenizer), [prompt_tokens(tokenizer, "lamp", 100)[0]]
+    followed = []
+    after = decoding._Tree.after
+    monkeypatch.setattr(
+        decoding._Tree, "after", lambda tree, *pair: followed.append(pair[0].size) or after(tree, *pair)
+    )
+    counts = []
+    for cut in (0, 0.1, 0.5):
+        followed.clear()
+        price_distribution(model, prompt, number_tokens(tokenizer), tokenizer.pad_token_id, cut)
+        counts.append(sum(followed))
+    assert counts[0] == 99 + 90 > counts[1] > counts[2]
+
+
+def test_large_levels_are_scored_in_parts(model, prompts, distribution, monkeypatch):
+    whole, _ = distribution(prompts)
+    monkeypatch.setattr(decoding, "HEAD_ROWS", 7)
+    np.testing.assert_allclose(distribution(prompts)[0], whole, rtol=1e-4, atol=1e-9)
+
+
+# ---- real bases
+
+
+def check_base(name, texts):
+    from transformers import AutoModelForCausalLM
+
+    from pricelab.bases import load_tokenizer, locate
+
+    place, _ = locate(name, None)
+    tokenizer = load_tokenizer(place)
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).eval()
+    prompts = [prompt_tokens(tokenizer, text, 100)[0] for text in texts]
+    digits = number_tokens(tokenizer)
+    found, _ = price_distribution(model, prompts, digits, tokenizer.pad_token_id, cut=0)
+    for row, prompt in zip(found, prompts, strict=True):
+        assert np.abs(row - path_by_path(model, prompt, digits)).max() < 1e-4
+        np.testing.assert_allclose(row, path_by_path(model, prompt, digits), rtol=5e-3, atol=1e-7)
+
+
+def test_tiny_in_fp32_equals_every_price_scored_by_itself(one_thread):
+    check_base("tiny", ["Stainless steel water bottle, 750 ml", "lamp"])
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_smollm2_in_fp32_equals_every_price_scored_by_itself():
+    from pricelab.files import cache_dir
+
+    if not (cache_dir() / "bases" / "smollm2-135m" / "config.json").is_file():
+        pytest.skip("SmolLM2 is not in this machine's cache; `pricelab.load_base('smollm2-135m')` puts it there")
+    check_base("smollm2-135m", ["Stainless steel water bottle, 750 ml", "lamp"])

@@ -11,6 +11,7 @@ from pricelab.prompt import (
     answer_tokens,
     digit_tokens,
     follows_format,
+    number_tokens,
     parse_price,
     prompt_text,
     prompt_tokens,
@@ -101,6 +102,26 @@ def test_a_tokenizer_with_tokens_of_several_digits_is_refused_in_words():
     numbers = [f"Price is ${n}" for n in range(1, 1000)]
     with pytest.raises(ValueError, match=r"writes '\d+' as \['\d+'.*one digit per token.*choose a base"):
         digit_tokens(tokenizer_splitting(pre.ByteLevel(add_prefix_space=False), numbers))
+
+
+def test_tokens_of_several_digits_are_told_by_what_they_write():
+    from tokenizers import pre_tokenizers as pre
+
+    numbers = [f"Price is ${n}" for n in range(1, 1000)]
+    tokenizer = tokenizer_splitting(pre.ByteLevel(add_prefix_space=False), numbers)
+    found = number_tokens(tokenizer)
+    assert set("0123456789") < set(found.values()) and max(map(len, found.values())) > 1
+    assert all(tokenizer.decode([token]) == text for token, text in found.items())
+    assert number_tokens(tokenizer) is found  # looked for once
+
+
+def test_a_tokenizer_that_glues_digits_to_the_dollar_sign_is_refused_in_words():
+    from tokenizers import pre_tokenizers as pre
+
+    whole = pre.Sequence([pre.WhitespaceSplit(), pre.ByteLevel(add_prefix_space=False, use_regex=False)])
+    glued = tokenizer_splitting(whole, ["Price is $12"] * 50)
+    with pytest.raises(ValueError, match=r"ends the prompt with '\d+' as .*digits alone; choose a base"):
+        number_tokens(glued)
 
 
 @pytest.mark.parametrize(
