@@ -1,0 +1,72 @@
+"""Rewrite the tables of ``docs/predictor.md`` from ``data/results``: `python -m benchmarks.predictor_docs`."""
+
+from typing import Any
+
+from benchmarks.results import RESULTS, ROOT, with_section
+from pricelab.costs.units import human_bytes
+from pricelab.files import read_json, write_text_atomic
+
+PAGE = ROOT / "docs" / "predictor.md"
+
+
+def readers(facts: dict[str, Any]) -> str:
+    """Every way of reading a frozen base on every kind of catalog, as Markdown tables."""
+    parts = []
+    for name, found in facts["catalogs"].items():
+        lines = [
+            "| way | mean absolute error [95 %] | RMSLE | saved against the ridge [95 %] | fit and price |",
+            "|---" * 5 + "|",
+        ]
+        for way, row in found["ways"].items():
+            saved = "" if way == "TF-IDF + ridge" else _dollars(row["saved"])
+            lines.append(
+                f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} | {row['fit_and_price_seconds']:.1f} s |"
+            )
+        told = (
+            f"{found['n']:,} items, {found['folds']} folds. Base: {found['base']}; reading all texts once took "
+            f"{found['reading_seconds']:.0f} s and {human_bytes(found['peak_bytes'])} at most, loading included."
+        )
+        parts += [f"**{name[0].upper()}{name[1:]}**", "", *lines, "", told, ""]
+    return "\n".join([*parts, f"Machine: {facts['machine']}. Written by `{facts['command']}`."])
+
+
+def heads(facts: dict[str, Any]) -> str:
+    """What heads trained together with the adapter brought, as a Markdown table."""
+    lines = [
+        "| trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] | training |",
+        "|---" * 6 + "|",
+    ]
+    for name, row in facts["rows"].items():
+        lines.append(
+            f"| {name} | {row['n']} | ${row['mae']:.2f} | {row['rmsle']:.3f} | {_dollars(row['saved'])} | "
+            f"{row['seconds'] / 60:.1f} min |"
+        )
+    recipe = facts["recipe"]
+    told = (
+        f"One fold, {facts['train_items']:,} items to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on the "
+        f"attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
+        f"{recipe['learning_rate']:g}. {facts['threads']} thread; machine: {facts['machine']}. Written by "
+        f"`{facts['command']}`."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def _dollars(found: list[float]) -> str:
+    value, low, high = (f"{'−' if number < 0 else ''}${abs(number):.2f}" for number in found)
+    return f"{value} [{low}, {high}]"
+
+
+SECTIONS = {"readers": ("readers.json", readers), "heads": ("heads.json", heads)}
+
+
+def page() -> str:
+    """The page with every table renewed whose results are there."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, (file, table) in SECTIONS.items():
+        if (RESULTS / file).is_file():
+            text = with_section(text, name, table(read_json(RESULTS / file)))
+    return text
+
+
+if __name__ == "__main__":
+    write_text_atomic(PAGE, page())
