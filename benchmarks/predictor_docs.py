@@ -19,9 +19,8 @@ def readers(facts: dict[str, Any]) -> str:
         ]
         for way, row in found["ways"].items():
             saved = "" if way == "TF-IDF + ridge" else _dollars(row["saved"])
-            lines.append(
-                f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} | {row['fit_and_price_seconds']:.1f} s |"
-            )
+            seconds = f"{row['fit_and_price_seconds']:.1f} s"
+            lines.append(f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} | {seconds} |")
         told = (
             f"{found['n']:,} items, {found['folds']} folds. Base: {found['base']}; reading all texts once took "
             f"{found['reading_seconds']:.0f} s and {human_bytes(found['peak_bytes'])} at most, loading included."
@@ -43,8 +42,8 @@ def heads(facts: dict[str, Any]) -> str:
         )
     recipe = facts["recipe"]
     told = (
-        f"One fold, {facts['train_items']:,} items to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on the "
-        f"attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
+        f"One fold, {facts['train_items']:,} items to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "
+        f"the attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
         f"{recipe['learning_rate']:g}. {facts['threads']} thread; machine: {facts['machine']}. Written by "
         f"`{facts['command']}`."
     )
