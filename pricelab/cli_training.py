@@ -1,12 +1,30 @@
-"""The options of the command line that say how to train, and what they choose of a `Recipe`.
+"""The commands that train, `finetune` and `sweep`, with the options that say how; `cli` adds them to the others.
 
-`cli` shares them between `finetune` and `sweep`; the defaults themselves are `finetuning.default_recipe`'s.
+What the options choose of a `Recipe` is passed on, the defaults themselves are `finetuning.default_recipe`'s.
 """
 
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
+
+from pricelab import processes
+from pricelab.cli_options import (
+    BaseName,
+    CatalogName,
+    ColumnNames,
+    Currency,
+    Decimal,
+    JsonFlag,
+    OutFolder,
+    Overwrite,
+    Seed,
+    as_json_text,
+    columns_of,
+    saying_when_interrupted,
+)
 
 TRAINING, ADAPTER, WATCHING = "How long and how fast", "The adapter (methods lora and qlora)", "Watching the run"
 
@@ -95,3 +113,108 @@ def chosen(method: str, report_to: Sequence[str] | None, **options: Any) -> dict
     if report_to:
         check_trackers(report_to)
     return given
+
+
+def finetune(
+    catalog: CatalogName,
+    out: OutFolder,
+    base: BaseName = None,
+    method: Method = "qlora",
+    seed: Seed = 0,
+    column: ColumnNames = None,
+    currency: Currency = None,
+    decimal: Decimal = None,
+    overwrite: Overwrite = False,
+    as_json: JsonFlag = False,
+    minutes: Minutes = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    learning_rate: LearningRate = None,
+    compile_layers: Compile = False,
+    rank: Rank = None,
+    alpha: Alpha = None,
+    dropout: Dropout = None,
+    targets: Targets = None,
+    rslora: RsLora = False,
+    dora: Dora = False,
+    early_stopping: EarlyStopping = False,
+    patience: Patience = None,
+    report_to: ReportTo = None,
+    blend: Blend = True,
+) -> None:
+    """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
+
+    On several GPUs: accelerate launch --multi_gpu -m pricelab finetune … (docs/several-gpus.md)
+
+    Example: pricelab finetune shop.csv --out runs/shop
+
+    Example: pricelab finetune workshop --out runs/tiny --base tiny --rank 16 --early-stopping
+
+    Example: pricelab finetune amazon-2023:Appliances --out runs/appliances
+    """
+    from pricelab import Pricer, load_catalog
+    from pricelab import finetune as tune
+    from pricelab.choices import early_stopping as watched
+    from pricelab.comparison import compare
+    from pricelab.profiles import detect
+
+    choices = chosen(
+        method, report_to, epochs=epochs, batch_size=batch, learning_rate=learning_rate, rank=rank, alpha=alpha,
+        dropout=dropout, targets=targets, rslora=rslora, dora=dora, compile=compile_layers, patience=patience,
+    )  # fmt: skip
+    with processes.one_first():
+        loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, currency=currency, decimal=decimal)
+    if processes.is_first():
+        print(loaded.report, file=sys.stderr)
+    options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or (), "blend": blend and method != "full"}
+    if early_stopping or patience is not None or minutes is not None:  # the clock's run ends at its best point
+        options["validation"], choices = watched(loaded, detect(), choices, seed)
+    with saying_when_interrupted():
+        result = tune(loaded, out, base=base, method=method, seed=seed, overwrite=overwrite, choices=choices, **options)
+    processes.leave()
+    if not processes.is_first():
+        return
+    if result.stopped:
+        print(result.stopped, file=sys.stderr)
+    comparison = compare(Pricer.load(out), loaded["test"], progress=True)
+    if as_json:
+        print(as_json_text({"manifest": asdict(result.manifest), "test": comparison.to_dict()}))
+        return
+    print(
+        f"\nOn the {len(loaded['test']):,} test items, which it never saw:\n{comparison}\n\nThe predictor is in {out}."
+    )
+
+
+def sweep(
+    catalog: CatalogName,
+    out: OutFolder,
+    base: BaseName = None,
+    method: Method = "qlora",
+    seed: Seed = 0,
+    trials: Annotated[int, typer.Option(help="How many settings to try in all; the default is the first.")] = 20,
+    minutes: Annotated[
+        float | None, typer.Option(help="Start no further one after so long. Default: no limit.")
+    ] = None,
+    column: ColumnNames = None,
+    currency: Currency = None,
+    decimal: Decimal = None,
+    overwrite: Overwrite = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try learning rates, epochs, ranks and targets, judged on validation items; takes Optuna. It can be interrupted.
+
+    Example: pricelab sweep shop.csv --out sweeps/shop --trials 10
+
+    Example: pricelab sweep workshop --out sweeps/tiny --base tiny --minutes 30
+    """
+    from pricelab import load_catalog
+    from pricelab import sweep as try_settings
+    from pricelab.sweep_journal import load_optuna
+
+    load_optuna()  # before anything else is loaded
+    loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, currency=currency, decimal=decimal)
+    print(loaded.report, file=sys.stderr)
+    options: dict[str, Any] = {"trials": trials, "minutes": minutes, "overwrite": overwrite, "progress": not as_json}
+    with saying_when_interrupted():
+        report = try_settings(loaded, out, base=base, method=method, seed=seed, **options)
+    print(as_json_text(report.to_dict()) if as_json else f"\n{report}")
