@@ -24,7 +24,7 @@ from pricelab.prompt import MAX_DIGITS
 PRICES_USD = np.arange(1, 10**MAX_DIGITS)
 CUT = 0.01  # probability that the least likely branches, which are not followed, may hold together
 ALWAYS = 10  # branches of a level that are all followed, so that every first digit is
-HEAD_ROWS = 256  # scored at a time: a whole level's scores of a large vocabulary would take gigabytes
+HEAD_ROWS = 64  # scored at a time: a whole level's scores of a large vocabulary would take gigabytes
 UNFINISHED = 10 ** (MAX_DIGITS - 1)  # the least number that ends because no further digit fits
 
 
@@ -142,6 +142,5 @@ class _Tree:
 
         found = []
         for rows in hidden.flatten(0, 1).split(HEAD_ROWS):
-            logits = head_logits(self.model, rows)
-            found.append(logits[:, self.numbers].sub(logits.logsumexp(-1, keepdim=True)).exp())
+            found.append(head_logits(self.model, rows).softmax(-1)[:, self.numbers])
         return torch.cat(found).view(*hidden.shape[:2], -1).double().cpu().numpy()
