@@ -17,6 +17,7 @@ from pricelab.files import read_json, sha256_of, write_json_atomic
 from pricelab.intervals import Calibration
 from pricelab.pricer import BLEND, DIGITS, Pricer
 from pricelab.prompt import PROMPT_VERSION
+from pricelab.scope import Scope
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -40,6 +41,7 @@ class Manifest:
     metrics: dict[str, Any]  # measured while training
     files: dict[str, str] = field(default_factory=dict)  # name → SHA-256
     read_outs: dict[str, Any] = field(default_factory=dict)  # "default", and what belongs to those beside the digits
+    scope: dict[str, Any] | None = None  # limits of what can be priced; None in manifests from before there were any
     prompt_version: int = PROMPT_VERSION
     schema: int = SCHEMA
     packages: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in PACKAGES})
@@ -113,6 +115,7 @@ def load_pricer(folder: Path, device: str | None = None, beside: Pricer | None =
     base, model, adapter_name = (
         _lay_beside(folder, manifest, beside) if beside else _load_model(folder, manifest, device)
     )
+    ridge = TfidfRidge.load(folder)
     if tokenizer_sha256(base.tokenizer) != manifest.tokenizer_sha256:
         raise ValueError(f"the tokenizer of {base.key} isn't the one {folder} was trained with; fine-tune again")
     return Pricer(
@@ -121,7 +124,8 @@ def load_pricer(folder: Path, device: str | None = None, beside: Pricer | None =
         model=model.eval(),
         max_text_tokens=manifest.max_text_tokens,
         calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
-        ridge=TfidfRidge.load(folder),
+        scope=Scope.stored(manifest.scope, ridge),
+        ridge=ridge,
         manifest=manifest,
         adapter_name=adapter_name,
         blend=Blend.load(folder, manifest.read_outs[BLEND]) if BLEND in manifest.read_outs else None,

@@ -31,6 +31,7 @@ from pricelab.prompt import MAX_DIGITS
 from pricelab.read_outs import ReadOuts, with_read_outs
 from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
+from pricelab.scope import learn_scope
 from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
 
@@ -132,6 +133,7 @@ def finetune(
         pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
         held_out = catalog["calibration"][: profile.calibration_items]
         read_outs = with_read_outs(pricer, items, held_out, blended=blend, seed=seed, progress=progress)
+        scope = learn_scope([i.text for i in held_out], [i.price for i in held_out], read_outs.pricer.ridge)
         manifest = Manifest(
             method=method,
             base={"name": base, "revision": loaded.revision},
@@ -143,6 +145,7 @@ def finetune(
             recipe=recipe.as_dict(),
             seed=seed,
             calibration=read_outs.calibration.as_dict(),
+            scope=scope.as_dict(),
             metrics=_metrics(trained, extras),
         )  # fmt: skip
         with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):

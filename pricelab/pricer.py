@@ -19,6 +19,7 @@ from pricelab.decoding import PRICES_USD, price_distribution
 from pricelab.intervals import Calibration, raw_interval
 from pricelab.profiles import pick_precision
 from pricelab.prompt import number_tokens, prompt_text, prompt_tokens
+from pricelab.scope import Scope
 from pricelab.show import progress_stream
 from pricelab.states import pool
 
@@ -52,6 +53,7 @@ class Pricer:
     model: Any  # the base's model, wrapped by peft when there is an adapter
     max_text_tokens: int = MAX_TEXT_TOKENS  # longer descriptions are cut there
     calibration: Calibration | None = None  # None: the interval is the raw 80 % of the distribution
+    scope: Scope = Scope()  # what descriptions must be like to be priced with confidence
     adapter: bool = True  # whether the adapter is switched on
     ridge: Any = None  # the stored TF-IDF + ridge, trained on the same rows
     manifest: Any = None  # how this predictor was made (`artifacts.Manifest`)
@@ -90,7 +92,7 @@ class Pricer:
             base = load_base(**self.manifest.base, device=self.base.device, text_tokens=self.max_text_tokens)
             return Pricer.from_base(base, max_text_tokens=self.max_text_tokens)
         name = f"{self.base.key}, untuned"
-        return replace(self.bare, name=name, calibration=None, ridge=None, manifest=None)
+        return replace(self.bare, name=name, calibration=None, scope=Scope(), ridge=None, manifest=None)
 
     @property
     def bare(self) -> "Pricer":
@@ -127,7 +129,8 @@ class Pricer:
     def estimate(self, descriptions: Any, *, progress: bool = False) -> Any:
         """Estimate the price of one description, or of B descriptions in their order.
 
-        An empty description gets NaN and a warning, never a number.
+        An empty description gets NaN and a warning, never a number; one out of scope gets a warning with the reason and
+        an interval as wide as the catalog's prices.
 
         Raises:
             ValueError: something that is not text.
@@ -141,7 +144,7 @@ class Pricer:
         for batch in self._batches(waiting, progress):
             asked = [texts[i] for i in batch], [prompts[i] for i in batch]
             for i, answer in zip(batch, self._batch(*asked), strict=True):
-                answers[i] = answer
+                answers[i] = self.scope.judge(texts[i], answer)
         return answers
 
     def write(self, descriptions: Sequence[str], max_new_tokens: int = 8) -> list[str]:
