@@ -38,6 +38,8 @@ notebooks: $(READY) ## execute the workbook in place from the laptop profile, an
 experiments: $(READY) ## repeat or complete the recorded experiments (hours on two cores), results to data/results/
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.interval_coverage
+	$(BIN)/python -m benchmarks.coverage
+	$(BIN)/python -m benchmarks.coverage_docs
 	$(BIN)/python -m benchmarks.ways
 	$(BIN)/python -m benchmarks.forgetting
 	$(BIN)/python -m benchmarks.audit_scaling

@@ -1,0 +1,70 @@
+"""Rewrite the tables of ``docs/intervals.md`` from ``data/results``: `python -m benchmarks.coverage_docs`."""
+
+from typing import Any
+
+from benchmarks.results import RESULTS, ROOT, with_section
+from pricelab.files import read_json, write_text_atomic
+
+PAGE = ROOT / "docs" / "intervals.md"
+
+
+def coverage(facts: dict[str, Any]) -> str:
+    """Coverage and width by price band, together and by band, as Markdown tables."""
+    parts = []
+    for calibrated in dict.fromkeys(run["calibrated"] for run in facts["runs"]):
+        together, by_band = (
+            next(run for run in facts["runs"] if (run["calibrated"], run["by_band"]) == (calibrated, way))
+            for way in (False, True)
+        )
+        lines = [
+            "| estimate | n | together: coverage | median width | by band: coverage | median width |",
+            "|---" * 6 + "|",
+            f"| all | {facts['n'] - calibrated} | {_all(together)} | | {_all(by_band)} | |",
+        ]
+        for one, other in zip(together["by_price"], by_band["by_price"], strict=True):
+            lines.append(f"| from ${one['from_usd']} | {one['n']} | {_share(one)} | {_share(other)} |")
+        chance = " to ".join(f"{share:.1%}" for share in together["chance_allows"])
+        told = (
+            f"Chance allows {chance} in 95 % of splits; within it were {together['splits_within']} of "
+            f"{together['splits']} splits together and {by_band['splits_within']} by band."
+        )
+        bands = f"{by_band['bands']:g} bands on average" if by_band["bands"] > 1 else "one band: the same"
+        parts += [f"**{calibrated} calibration items** ({bands})", "", *lines, "", told, ""]
+    told = (
+        f"`{facts['adapter']}`, {facts['n']:,} workshop items of known families that it wasn't trained on, "
+        f"{facts['runs'][0]['splits']} random splits: mean coverage, in brackets what 95 % of the splits lie in. "
+        f"Machine: {facts['machine']}. Written by `{facts['command']}`."
+    )
+    return "\n".join([*parts, told])
+
+
+def bands(facts: dict[str, Any]) -> str:
+    """What sets the least number of items in a band, as a Markdown table."""
+    tried = list(facts["rules"][0]["off_by"])
+    names = [way if way == "together" else f"≥ {way} a band" for way in tried]
+    lines = [f"| spread | calibration items | {' | '.join(names)} |", "|---" * (2 + len(tried)) + "|"]
+    for row in facts["rules"]:
+        values = " | ".join(f"{100 * row['off_by'][way]:.1f}" for way in tried)
+        lines.append(f"| {row['spread']} | {row['calibrated']:,} | {values} |")
+    return "\n".join([*lines, "", f"{facts['draws']} draws each. Written by `{facts['command']}`."])
+
+
+def page() -> str:
+    """The page with its sections renewed."""
+    facts = read_json(RESULTS / "coverage.json")
+    text = PAGE.read_text(encoding="utf-8")
+    for name, table in {"coverage": coverage, "bands": bands}.items():
+        text = with_section(text, name, table(facts))
+    return text
+
+
+def _all(run: dict[str, Any]) -> str:
+    return f"{run['coverage']:.1%} [{run['lowest']:.1%}, {run['highest']:.1%}]"
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{row['coverage']:.1%} [{row['low']:.1%}, {row['high']:.1%}] | ${row['width_usd']:.0f}"
+
+
+if __name__ == "__main__":
+    write_text_atomic(PAGE, page())
