@@ -36,6 +36,7 @@ notebooks: $(READY) ## execute the workbook in place from the laptop profile, an
 	$(BIN)/pricelab run --in-place --profile laptop
 
 experiments: $(READY) ## repeat or complete the recorded experiments (hours on two cores), results to data/results/
+	$(BIN)/python -m benchmarks.readers workshop
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.interval_coverage
 	$(BIN)/python -m benchmarks.coverage

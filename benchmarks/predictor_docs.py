@@ -29,6 +29,26 @@ def readers(facts: dict[str, Any]) -> str:
     return "\n".join([*parts, f"Machine: {facts['machine']}. Written by `{facts['command']}`."])
 
 
+def defaults(facts: dict[str, Any]) -> str:
+    """What the command line's defaults reached, as a Markdown table."""
+    lines = [
+        "| catalog, fold | n | answers | mean absolute error [95 %] | RMSLE | coverage "
+        "| saved against the ridge [95 %] | training in all | peak memory |",
+        "|---" * 9 + "|",
+    ]
+    for name, folds in facts["catalogs"].items():
+        for fold, found in sorted(folds.items()):
+            score, saved = found["scores"][0], found["saved"]["TF-IDF + ridge"]
+            cells = (
+                f"{name}, {int(fold) + 1} of 5", f"{found['n']}", found["answers"],
+                _dollars([score["mae"][end] for end in ENDS]), f"{score['rmsle']:.3f}", f"{score['coverage']:.0%}",
+                _dollars([saved[end] for end in ENDS]), f"{found['minutes']:.1f} min", human_bytes(found["peak_bytes"]),
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    told = f"Base: {facts['base']}. Machine: {facts['machine']}. Written by `{facts['command']}`."
+    return "\n".join([*lines, "", told])
+
+
 def heads(facts: dict[str, Any]) -> str:
     """What heads trained together with the adapter brought, as a Markdown table."""
     lines = [
@@ -55,7 +75,12 @@ def _dollars(found: list[float]) -> str:
     return f"{value} [{low}, {high}]"
 
 
-SECTIONS = {"readers": ("readers.json", readers), "heads": ("heads.json", heads)}
+ENDS = ("value", "low", "high")
+SECTIONS = {
+    "defaults": ("defaults.json", defaults),
+    "readers": ("readers.json", readers),
+    "heads": ("heads.json", heads),
+}
 
 
 def page() -> str:
