@@ -72,6 +72,31 @@ def price_distribution(
     return mass / total[:, None], 1 - total
 
 
+def greedy(distribution: np.ndarray) -> np.ndarray:
+    """What greedy writing, one digit a token, comes to under distributions (B, 999): whole dollars (B,).
+
+    The likeliest first digit, then whichever is likelier, an end there or the likeliest next digit. It need not be the
+    likeliest price: $1 may be an unlikely price although most likely ones begin with "1".
+    """
+    answers = []
+    for row in distribution:
+        number = 0
+        while number < UNFINISHED:
+            nexts = [number * 10 + digit for digit in range(10) if number or digit]
+            best = max(nexts, key=lambda start: _beginning_with(row, start))
+            if number and row[number - 1] >= _beginning_with(row, best):
+                break
+            number = best
+        answers.append(number)
+    return np.array(answers)
+
+
+def _beginning_with(row: np.ndarray, start: int) -> float:
+    """The probability of all prices whose digits begin with those of ``start``."""
+    ends = [(start * 10**more, (start + 1) * 10**more) for more in range(MAX_DIGITS + 1 - len(str(start)))]
+    return float(sum(row[low - 1 : high - 1].sum() for low, high in ends))
+
+
 def _after_each_number(texts: Sequence[str]) -> np.ndarray:
     """The numbers (100, M) that "", "1", … "99" become with each text behind them; 0 for those that begin with "0"."""
     written = ["", *map(str, range(1, UNFINISHED))]

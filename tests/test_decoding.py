@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pricelab import decoding
-from pricelab.decoding import price_distribution
+from pricelab.decoding import greedy, price_distribution
 from pricelab.prompt import digit_tokens, number_tokens, prompt_tokens
 
 TEXTS = ["lamp", "Stainless steel water bottle, 750 ml\nkeeps drinks cold. Price is $9", "", "A chair, black, 2 pack"]
@@ -99,6 +99,43 @@ def test_three_passes_read_the_prompt_once_then_the_digits_side_by_side(model, p
     distribution(prompts)
     assert lengths[:2] == [max(map(len, prompts)), 9]
     assert len(lengths) == 3 and lengths[2] <= 90
+
+
+@pytest.mark.parametrize(
+    ("chances", "answer"),
+    [
+        ({7: 1.0}, 7),
+        ({24: 0.4, 240: 0.35, 241: 0.25}, 24),  # more goes on after "24" than ends there, but with no digit so likely
+        ({24: 0.3, 240: 0.4, 241: 0.3}, 240),
+        ({1: 0.1, 12: 0.1, 150: 0.2, 155: 0.2, 30: 0.4}, 150),  # "1" begins more than "3" does
+        ({999: 0.6, 1: 0.4}, 999),
+    ],
+)
+def test_greedy_takes_the_likeliest_next_digit_or_the_end(chances, answer):
+    row = np.zeros(999)
+    for price, chance in chances.items():
+        row[price - 1] = chance
+    assert greedy(row[None]).tolist() == [answer]
+
+
+def test_greedy_is_what_the_model_writes(model, prompts, distribution, toy_tokenizer):
+    digits = digit_tokens(toy_tokenizer)
+    bias = torch.full((len(toy_tokenizer),), -30.0)
+    bias[[*digits, toy_tokenizer.eos_token_id]] = 0.0
+    bias[digits[0]] = -2.0
+    model.get_output_embeddings().register_forward_hook(lambda module, inputs, logits: logits + bias)
+    found, _ = distribution(prompts)
+    for prompt, price in zip(prompts, greedy(found), strict=True):
+        ids = list(prompt)
+        while len(ids) < len(prompt) + 3:
+            with torch.inference_mode():
+                scores = model(torch.tensor([ids])).logits[0, -1].numpy()
+            if len(ids) == len(prompt):
+                scores[digits[0]] = scores[toy_tokenizer.eos_token_id] = -np.inf
+            if (best := int(scores.argmax())) not in digits:
+                break
+            ids.append(best)
+        assert toy_tokenizer.decode(ids[len(prompt) :]) == str(price)
 
 
 # ---- tokens of several digits
@@ -219,6 +256,21 @@ def test_the_more_may_be_left_out_the_fewer_branches_are_followed(one_thread, mo
         price_distribution(model, prompt, number_tokens(tokenizer), tokenizer.pad_token_id, cut)
         counts.append(sum(followed))
     assert counts[0] == 99 + 90 > counts[1] > counts[2]
+
+
+def test_a_base_with_tokens_of_three_digits_learns_and_answers(tmp_path, toy_catalog, one_thread, monkeypatch):
+    from pricelab import Pricer, finetune
+    from pricelab.training import Recipe
+
+    monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
+    tokenizer = toy_numbers(3)
+    base = small_llama(tokenizer)
+    base.save_pretrained(tmp_path / "base"), tokenizer.save_pretrained(tmp_path / "base")
+    recipe = Recipe(epochs=1, batch_size=16, rank=2)
+    finetune(toy_catalog, tmp_path / "run", base=str(tmp_path / "base"), method="lora", recipe=recipe, progress=False)
+    found = Pricer.load(tmp_path / "run").digits.estimate(["lamp", "A mug"])
+    assert all(1 <= one.low <= one.estimate <= one.high <= 999 for one in found)
+    assert all(one.distribution.sum() == pytest.approx(1) for one in found)
 
 
 def test_large_levels_are_scored_in_parts(model, prompts, distribution, monkeypatch):
