@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pricelab import cli_serving as serving
 from pricelab.cli_options import (
     ColumnNames,
     Currency,
@@ -30,6 +31,9 @@ def predict(
     column: ColumnNames = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
+    engine: serving.Engine = "here",
+    workers: serving.Workers = 2,
+    address: serving.Address = None,
 ) -> None:
     """Estimate the price of one description, or of every row of a file.
 
@@ -39,6 +43,8 @@ def predict(
     Example: pricelab predict runs/shop "steel garlic press, dishwasher safe"
 
     Example: pricelab predict runs/shop new.csv --out priced.csv
+
+    Example: pricelab predict runs/shop new.parquet --out priced.parquet --engine ray --workers 8
     """
     from pricelab import Pricer
     from pricelab.batch import as_file, check_output, predict_file
@@ -50,6 +56,10 @@ def predict(
         _print_estimate(Pricer.load(folder).estimate(what), as_json)
         return
     check_output(file, out, overwrite)  # before the model is loaded
+    if engine == "ray":
+        rows = serving.predict_with_ray(folder, file, out, workers, address, columns_of(column), overwrite)
+        print(f"wrote {rows} rows to {out}")
+        return
     with saying_when_interrupted():
         rows = predict_file(Pricer.load(folder), file, out, columns=columns_of(column), overwrite=overwrite)
     print(f"wrote {rows} rows to {out}")

@@ -1,8 +1,12 @@
-"""The command that serves a predictor over HTTP; `cli` adds it to the others. Serving itself is left to `serving`."""
+"""Commands and options for many callers: `serve` over HTTP, and `predict`'s way to many workers.
+
+`cli` adds the command to the others. Serving itself is left to `serving`, many workers to `many_workers`.
+"""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +18,14 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda. Default: the GPU 
 MaxBatch = Annotated[int, typer.Option(help="Texts that share a pass through the model; 1 switches batching off.")]
 MaxWait = Annotated[float, typer.Option("--max-wait-ms", help="How long a text waits for company at most.")]
 MaxQueue = Annotated[int, typer.Option(help="Texts that wait at most; more are refused with 429.")]
+Engine = Annotated[
+    Literal["here", "ray"],
+    typer.Option(help="ray: many workers on one Parquet file, here or on a cluster (extra: ray)."),
+]
+Workers = Annotated[int, typer.Option(min=1, help="With --engine ray: predictors that work at the same time.")]
+Address = Annotated[
+    str | None, typer.Option(help="With --engine ray: of a Ray cluster, such as auto. Default: this machine.")
+]
 LogTexts = Annotated[bool, typer.Option("--log-texts", help="Write product texts to the log as well.")]
 
 
@@ -41,3 +53,14 @@ def serve(
     limits = Limits(max_batch=max_batch, max_wait_ms=max_wait_ms, max_queue=max_queue, max_items=items)
     token = os.environ.get(TOKEN_VARIABLE) or None
     run_server(folder, host=host, port=port, device=device, limits=limits, token=token, log_texts=log_texts)
+
+
+def predict_with_ray(
+    folder: Path, file: Path, out: Path, workers: int, address: str | None, columns: Mapping[str, str] | None,
+    overwrite: bool,
+) -> int:  # fmt: skip
+    """What `predict` does with ``--engine ray``; returns the rows."""
+    from pricelab.many_workers import predict_parquet
+
+    options = {"workers": workers, "address": address, "columns": columns, "overwrite": overwrite}
+    return predict_parquet(folder, file, out, **options)  # type: ignore[arg-type]

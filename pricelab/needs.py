@@ -30,13 +30,15 @@ def need(what: str) -> Any:
     - ``"item"``: the one product that travels through all notebooks;
     - ``"base"``: the profile's untuned base, as a `Pricer`;
     - ``"small adapter"``: the finished predictor that ships with pricelab, as a `Pricer`;
-    - ``"adapter"``: notebook 07's predictor, as a `Pricer`.
+    - ``"adapter"``: notebook 07's predictor, as a `Pricer`;
+    - ``"adapter folder"``: the folder of the finished predictor that ships, else of notebook 07's, as a path.
 
     Raises:
         ValueError: anything else.
     """
     makers = {
-        "catalog": _catalog, "item": _item, "base": _base, "small adapter": _small_adapter, "adapter": _adapter
+        "catalog": _catalog, "item": _item, "base": _base, "small adapter": _small_adapter, "adapter": _adapter,
+        "adapter folder": _adapter_folder,
     }  # fmt: skip
     if what not in makers:
         raise ValueError(f"unknown need {what!r}; there are {', '.join(map(repr, makers))}")
@@ -90,3 +92,10 @@ def _adapter() -> Any:
         print(f"Notebook 07 has not run here: fine-tuning {profile.base} on {profile.train_items} items first.")
         finetune(_catalog(), folder, recipe=Recipe(epochs=profile.epochs, batch_size=profile.batch_size))
     return Pricer.load(folder)
+
+
+def _adapter_folder() -> Path:
+    if not _shipped().is_dir():
+        _adapter()  # makes it unless it is there
+        return workspace() / "qlora"
+    return _shipped()

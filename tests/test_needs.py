@@ -89,3 +89,10 @@ def test_the_shipped_adapter_is_used_after_saying_so_until_there_is_an_own_one(s
     shutil.copytree(finetuned["qlora"].folder, workspace() / "qlora")
     assert need("adapter").manifest.method == "qlora" and capsys.readouterr().out == ""
     assert need("small adapter").manifest.method == "lora"
+
+
+def test_the_adapter_folder_is_the_shipped_one_else_the_own_one(shipped, tuned, finetuned):
+    assert need("adapter folder") == workspace() / "qlora" and len(tuned) == 1
+    shutil.copytree(finetuned["lora"].folder, shipped / "adapters" / "tiny")
+    assert need("adapter folder") == shipped / "adapters" / "tiny"
+    assert Pricer.load(need("adapter folder")).manifest.method == "lora"

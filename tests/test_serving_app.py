@@ -160,6 +160,15 @@ def test_a_model_that_fails_is_a_500_without_the_text(client, caplog):
     assert "serving_fakes.py" in caplog.text  # where it failed
 
 
+def test_a_fault_of_the_server_is_a_500_without_the_text(client, caplog, monkeypatch):
+    def broken(estimate):
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr("pricelab.serving.app.answer_of", broken)
+    answer = client.post("/price", json={"description": SECRET})
+    assert refused(answer, 500, "KeyError") and SECRET not in answer.text + caplog.text
+
+
 # ---- tokens
 
 

@@ -21,6 +21,7 @@ LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlin
 EXTRAS = {
     "notebooks.py": "lab",
     "normalise.py": "lab",
+    "many_workers.py": "ray",
     "sweep_journal.py": "sweep",
     "serving/modal_app.py": "modal",
     "serving": "serve",

@@ -6,6 +6,7 @@ each request first. Cross-origin requests are not allowed (no CORS header is eve
 
 import asyncio
 import logging
+import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -52,14 +53,19 @@ class Service:
     async def bring_up(self) -> None:
         """Load and warm up in a thread, so that health is answered meanwhile."""
         try:
-            self.started = await asyncio.to_thread(self._start)
+            started = await asyncio.to_thread(self._start)
         except Exception as error:  # told by /readyz and by `server.serve`
             self.failure, self.status = error, "failed"
             log.error("the predictor could not be loaded: %s", error)
             self.on_failure()
             return
-        self.batcher, self.status = MicroBatcher(self.started.pricer.estimate, self.limits), "ready"
-        self.on_ready(self.started)
+        self.open(started)
+        self.on_ready(started)
+
+    def open(self, started: Started) -> None:
+        """Take texts from now on; called on the event loop that will answer them."""
+        self.started = started
+        self.batcher, self.status = MicroBatcher(started.pricer.estimate, self.limits), "ready"
 
     def _start(self) -> Started:
         if not hasattr(self.source, "estimate"):
@@ -92,6 +98,28 @@ class Service:
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("%s while pricing %d texts\n%s", type(error).__name__, len(texts), where)
             raise HTTPException(500, f"the model failed on this request ({type(error).__name__})") from None
+
+
+class Threadside:
+    """A `Service` on an event loop of its own, for callers in threads: what they ask at the same time shares passes."""
+
+    def __init__(self, started: Started, limits: Limits) -> None:
+        self._loop, self._service = asyncio.new_event_loop(), Service(None, limits)
+        threading.Thread(target=self._loop.run_forever, daemon=True, name="pricelab-queue").start()
+
+        async def open_here() -> None:
+            self._service.open(started)
+
+        asyncio.run_coroutine_threadsafe(open_here(), self._loop).result()
+
+    def estimate(self, texts: Sequence[str]) -> list[Any]:
+        """As `Service.estimate`."""
+        return asyncio.run_coroutine_threadsafe(self._service.estimate(texts), self._loop).result()
+
+    def close(self) -> None:
+        """As `Service.close`, then the loop ends."""
+        asyncio.run_coroutine_threadsafe(self._service.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 def create_app(

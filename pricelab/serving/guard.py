@@ -65,6 +65,10 @@ class Guard:
             await exchange.refuse(refused)
         except ClientGone:
             exchange.status = GONE
+        except Exception as error:  # a fault of ours; its message may quote a text
+            log.error("id=%s %s in the application", exchange.id, type(error).__name__)
+            if not exchange.status:
+                await exchange.refuse(Refused(500, f"the server failed on this request ({type(error).__name__})"))
         exchange.note()
 
     def _check_token(self, scope: dict[str, Any]) -> None:

@@ -33,9 +33,9 @@ class Started:
 def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> Started:
     """Load the predictor in ``folder`` and warm it up.
 
-    The parts: *libraries* (importing them), *verify* (every file against the manifest), *base* (its weights, with the
-    download when they are not here yet), *adapter* (laid on the base), *warm-up* (first passes, with 1 and with
-    ``batch`` texts). Full fine-tuning leaves a whole model, so its base is loaded under *adapter*.
+    The parts: *libraries* (importing them), *verify* (every file against the manifest), *download* (of the base, when
+    it is not here yet), *base* (its weights), *adapter* (laid on the base), *warm-up* (first passes, with 1 and with
+    ``batch`` texts). Full fine-tuning leaves a whole model, which is loaded under *adapter*.
 
     Raises:
         ValueError: no finished run in the folder, a file missing or changed, a base that doesn't fit, or a model that
@@ -56,18 +56,44 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
             raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
         manifest = Manifest.read(folder)
         manifest.check(folder)
-    beside = None
-    with _timed("base", seconds):
-        if manifest.method != "full":
+    beside, (name, revision) = None, (manifest.base["name"], manifest.base["revision"])
+    if manifest.method != "full":
+        with _timed("download", seconds):
+            download(name, revision)
+        with _timed("base", seconds):
             options: dict[str, Any] = {"device": device, "text_tokens": manifest.max_text_tokens}
-            quantise, revision = manifest.quantisation == "nf4", manifest.base["revision"]
-            base = load_base(manifest.base["name"], quantise=quantise, revision=revision, **options)
-            beside = Pricer.from_base(base)
+            quantise = manifest.quantisation == "nf4"
+            beside = Pricer.from_base(load_base(name, quantise=quantise, revision=revision, **options))
     with _timed("adapter", seconds):
         pricer = Pricer.load(folder, device, beside=beside)
     with _timed("warm-up", seconds):
         warm_up(pricer, batch)
     return Started(pricer, seconds)
+
+
+def measure_start(folder: str | Path, device: str | None = None) -> dict[str, float]:
+    """The seconds of a start alone; run by `costs.peak.apart`, in a fresh process, it is a cold one."""
+    return start(folder, device).seconds
+
+
+def download(name: str, revision: str | None = None) -> None:
+    """Bring the files of the base ``name`` onto this machine, unless they are there.
+
+    Raises:
+        ValueError: no such base.
+        ConnectionError: they could not be downloaded.
+    """
+    from huggingface_hub import snapshot_download
+
+    from pricelab.bases import locate
+
+    place, commit = locate(name, revision)  # the workbook's own bases are complete then
+    if Path(place).is_dir():
+        return
+    try:
+        snapshot_download(place, revision=commit, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt"])
+    except Exception as error:
+        raise ConnectionError(f"{name} could not be downloaded ({type(error).__name__}); check the network") from error
 
 
 def warm_up(pricer: Any, batch: int = 16) -> None:
