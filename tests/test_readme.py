@@ -24,7 +24,7 @@ def test_every_make_target_and_command_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`make (\w+)`", TEXT):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    cli = (ROOT / "pricelab" / "cli.py").read_text(encoding="utf-8")
+    cli = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pricelab").glob("cli*.py"))
     for command in re.findall(r"^pricelab (\w+)", TEXT, re.MULTILINE):
         assert f"def {command}(" in cli, command
 
