@@ -7,7 +7,7 @@ calibration items on bands are worth it. To ``data/results/coverage.json``, with
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ SPLITS = 20
 BANDS_USD = (0, 20, 50, 100, 200)  # starts of the bands that are reported
 CALIBRATED = (100, 500, 800)  # items: together and by band
 SIMULATED = (100, 200, 500, 800)  # calibration items
-FEWEST_TRIED = (30, 50, 100, 150)
+FEWEST_TRIED = (30, 60, 100, 150)
 SPREADS = {"same for all": 0.0, "a little wider for dear items": 0.08, "much wider for dear items": 0.2}
 DRAWS = 100
 
@@ -65,6 +65,22 @@ def estimated(adapter: str, kept: Path | None = None) -> Pool:
     if kept:
         np.savez(kept, **vars(pool))
     return pool
+
+
+def one_shape() -> Pool:
+    """The same items priced by a ridge on their words, with raw intervals of one shape for all, as a blend's are."""
+    from sklearn.linear_model import Ridge
+
+    from pricelab import load_catalog
+    from pricelab.baselines.terms import Terms
+
+    catalog, terms = load_catalog("workshop"), Terms()
+    items = [item for split in POOL for item in catalog[split]]
+    known = terms.fit_transform([item.text for item in catalog["train"]])
+    ridge = Ridge(1.0, solver="sparse_cg").fit(known, np.log([item.price for item in catalog["train"]]))
+    price, middle = np.array([i.price for i in items]), ridge.predict(terms.transform([i.text for i in items]))
+    low, high = np.quantile(np.log(price) - middle, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Pool(price, np.exp(middle), np.exp(middle + low), np.exp(middle + high))
 
 
 def coverage(pool: Pool, calibrated: int, by_band: bool, splits: int = SPLITS) -> dict[str, Any]:
@@ -112,10 +128,10 @@ def simulated(spread: float, n: int, rng: np.random.Generator) -> Pool:
     return Pool(price, estimate, estimate * np.exp(-half), estimate * np.exp(half))
 
 
-def worth_it(pool: Pool, draws: int = DRAWS, sizes: Sequence[int] = SIMULATED) -> list[dict[str, Any]]:
+def worth_it(pools: Mapping[str, Pool], draws: int = DRAWS, sizes: Sequence[int] = SIMULATED) -> list[dict[str, Any]]:
     """How far bands' coverage lies from the level (root mean square over bands and draws), by rule and size.
 
-    Simulated items are counted on 20,000, which is the true coverage; those of the pool on what a split leaves, so the
+    Simulated items are counted on 20,000, which is the true coverage; those of the pools on what a split leaves, so the
     chance of few items comes on top there, for each rule alike.
     """
     rows = []
@@ -124,12 +140,11 @@ def worth_it(pool: Pool, draws: int = DRAWS, sizes: Sequence[int] = SIMULATED) -
         for size in sizes:
             rng = np.random.default_rng(size)
             rows.append(_row_of_rules(name, size, [(simulated(spread, size, rng), everybody) for _ in range(draws)]))
-    for size in sizes:
-        if 2 * size < 1.2 * len(pool.price):
+    for name, pool in pools.items():
+        for size in (size for size in sizes if size < 0.6 * len(pool.price)):
             rng = np.random.default_rng(size)
             orders = [rng.permutation(len(pool.price)) for _ in range(draws)]
-            pairs = [(pool[order[:size]], pool[order[size:]]) for order in orders]
-            rows.append(_row_of_rules("the predictor's own items", size, pairs))
+            rows.append(_row_of_rules(name, size, [(pool[order[:size]], pool[order[size:]]) for order in orders]))
     return rows
 
 
@@ -162,8 +177,9 @@ def main() -> None:
     runs = [coverage(pool, n, by_band) for n in CALIBRATED for by_band in (False, True)]
     for run in runs:
         print(run, flush=True)
+    pools = {f"digits of {given.adapter}": pool, "ridge on words, one shape for all": one_shape()}
     record = {**facts, "level": LEVEL, "fewest_in_band": FEWEST_IN_BAND, "n": len(pool.price), "runs": runs}
-    write_json_atomic(RESULTS / "coverage.json", {**record, "draws": DRAWS, "rules": worth_it(pool)})
+    write_json_atomic(RESULTS / "coverage.json", {**record, "draws": DRAWS, "rules": worth_it(pools)})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import numpy as np
 
 LEVEL = 0.8
 EDGES_USD = (10, 20, 50, 100, 200, 500)  # between the bands before any are joined
-FEWEST_IN_BAND = 100  # calibration items; with fewer, chance moves coverage more than an own width may mend it
+FEWEST_IN_BAND = 60  # calibration items; with fewer, chance moves coverage more than an own width may mend it
 
 
 @dataclass(frozen=True)

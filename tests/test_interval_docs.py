@@ -24,13 +24,13 @@ def test_splits_of_a_pool_are_covered_as_chance_allows_and_dear_bands_only_by_th
 
 def test_bands_pay_where_spreads_differ_and_cost_little_where_they_do_not():
     pool = coverage.simulated(0.2, 300, np.random.default_rng(0))
-    found = coverage.worth_it(pool, draws=10, sizes=(100, 500))
+    found = coverage.worth_it({"shop": pool}, draws=10, sizes=(100, 500))
     rows = {(row["spread"], row["calibrated"]): row["off_by"] for row in found}
     same, wider = "same for all", "much wider for dear items"
-    assert rows[wider, 500]["100"] < 0.7 * rows[wider, 500]["together"]
-    assert rows[same, 500]["100"] < rows[same, 500]["together"] + 0.03
-    assert rows[same, 100]["100"] == rows[same, 100]["together"]
-    assert ("the predictor's own items", 100) in rows and ("the predictor's own items", 500) not in rows
+    assert rows[wider, 500]["60"] < 0.6 * rows[wider, 500]["together"]
+    assert rows[same, 500]["60"] < rows[same, 500]["together"] + 0.03
+    assert rows[same, 100]["60"] == rows[same, 100]["together"]
+    assert ("shop", 100) in rows and ("shop", 500) not in rows
 
 
 def test_the_record_is_of_the_present_rule_and_within_what_chance_allows(recorded):
