@@ -32,7 +32,7 @@ def coverage(facts: dict[str, Any]) -> str:
         parts += [f"**{calibrated} calibration items** ({bands})", "", *lines, "", told, ""]
     told = (
         f"`{facts['adapter']}`, {facts['n']:,} workshop items of known families that it wasn't trained on, "
-        f"{facts['runs'][0]['splits']} random splits: mean coverage, in brackets the lowest and the highest split for all "
+        f"{facts['runs'][0]['splits']} random splits: mean coverage, in brackets the lowest and highest split for all "
         "items, for a band what 95 % of the splits lie in. "
         f"Machine: {facts['machine']}. Written by `{facts['command']}`."
     )
