@@ -14,16 +14,15 @@ def readers(facts: dict[str, Any]) -> str:
     parts = []
     for name, found in facts["catalogs"].items():
         lines = [
-            "| way | mean absolute error [95 %] | RMSLE | saved against the ridge [95 %] | fit and price |",
-            "|---" * 5 + "|",
+            "| way | mean absolute error [95 %] | RMSLE | saved against the ridge [95 %] |",
+            "|---" * 4 + "|",
         ]
         for way, row in found["ways"].items():
             saved = "" if way == "TF-IDF + ridge" else _dollars(row["saved"])
-            seconds = f"{row['fit_and_price_seconds']:.1f} s"
-            lines.append(f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} | {seconds} |")
+            lines.append(f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} |")
         told = (
-            f"{found['n']:,} items, {found['folds']} folds. Base: {found['base']}; reading all texts once took "
-            f"{found['reading_seconds']:.0f} s and {human_bytes(found['peak_bytes'])} at most, loading included."
+            f"{found['n']:,} items, {found['folds']} folds. Base: {found['base']}; reading took "
+            f"{human_bytes(found['peak_bytes'])} at most, loading included."
         )
         parts += [f"**{name[0].upper()}{name[1:]}**", "", *lines, "", told, ""]
     return "\n".join([*parts, f"Machine: {facts['machine']}. Written by `{facts['command']}`."])
