@@ -1,11 +1,24 @@
-"""Rewrite the tables of ``docs/serving.md`` from ``data/results``: `python -m benchmarks.serving_docs`."""
+"""Rewrite the tables of ``docs/serving.md`` and ``docs/serving-many.md``: `python -m benchmarks.serving_docs`.
 
+What was measured comes from ``data/results/serving.json``; what a hundred million prices take is arithmetic from it and
+from ``costs``.
+"""
+
+import math
 from typing import Any
 
 from benchmarks.results import RESULTS, ROOT, with_section
+from pricelab.costs.hardware import HARDWARE
+from pricelab.costs.per_thousand import ASSUMED_UTILISATION, RENTED, rented
+from pricelab.costs.shapes import SHAPES
+from pricelab.costs.units import human_seconds, human_usd
 from pricelab.files import read_json, write_text_atomic
 
 PAGE = ROOT / "docs" / "serving.md"
+MANY_PAGE = ROOT / "docs" / "serving-many.md"
+ITEMS, HOURS = 100_000_000, 8
+TOKENS = 150  # that a price takes, assumed: about 80 of the prompt, the rest branches of digits
+RENTED_SHAPES = ("SmolLM2-135M", "Qwen3-1.7B")
 WAYS = {"one": "no", "batched": "yes"}
 
 
@@ -59,6 +72,35 @@ def contract_words(facts: dict[str, Any]) -> str:
     )
 
 
+def many_table(facts: dict[str, Any]) -> str:
+    """Machines, hours and money for `ITEMS` prices, as a Markdown table."""
+    lines = ["| machine | prices/s | one machine | machines for 8 hours | rent | how we know |", "|---" * 6 + "|"]
+    for base, found in facts["predictors"].items():
+        rate = max(row["batched"]["per_second"]["median"] for row in found["load"])
+        lines.append(_many_row(f"{base}, {facts['machine']}", rate, "", "measured over HTTP, batched"))
+    for shape in RENTED_SHAPES:
+        for device in RENTED:
+            line = rented(SHAPES[shape], TOKENS, HARDWARE[device])
+            rent = human_usd(line.usd * ITEMS / 1000)
+            lines.append(_many_row(f"{shape}, {device}", 1000 / line.seconds, rent, HARDWARE[device].price_source))
+    told = (
+        f"Rows of GPUs: 2·N operations a token, {TOKENS} tokens a price (assumed) at {ASSUMED_UTILISATION:.0%} of the "
+        "peak (assumed). Written by `python -m benchmarks.serving_docs`."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def _many_row(name: str, rate: float, rent: str, how: str) -> str:
+    seconds = ITEMS / rate
+    machines = math.ceil(seconds / 3600 / HOURS)
+    return f"| {name} | {rate:,.1f} | {human_seconds(seconds)} | {machines:,} | {rent or 'yours'} | {how} |"
+
+
+def many_page() -> str:
+    """The page about many machines with its table renewed."""
+    return with_section(MANY_PAGE.read_text(encoding="utf-8"), "many", many_table(read_json(RESULTS / "serving.json")))
+
+
 def page() -> str:
     """The page with all written sections renewed."""
     facts, text = read_json(RESULTS / "serving.json"), PAGE.read_text(encoding="utf-8")
@@ -69,3 +111,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     write_text_atomic(PAGE, page())
+    write_text_atomic(MANY_PAGE, many_page())

@@ -17,13 +17,14 @@ from pricelab.exercises import (
     notebook_08,
     notebook_09,
     notebook_10,
+    notebook_11,
     notebook_12,
 )
 from pricelab.exercises.judges import Exercise, Verdict, as_number, choice, function, number
 
 _NOTEBOOKS = (
     notebook_00, notebook_01, notebook_02, notebook_03, notebook_04, notebook_05, notebook_06,
-    notebook_07, notebook_08, notebook_09, notebook_10, notebook_12,
+    notebook_07, notebook_08, notebook_09, notebook_10, notebook_11, notebook_12,
 )  # fmt: skip
 EXERCISES = {exercise.id: exercise for notebook in _NOTEBOOKS for exercise in notebook.EXERCISES}
 
