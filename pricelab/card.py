@@ -47,7 +47,7 @@ def model_card(manifest: Any) -> str:
             "## How it was made", "", learned, "",
             "## How to ask it", "",
             f"The prompt is the description followed by `{SUFFIX!r}`; the model writes whole dollars from 1 to 999, "
-            "one digit a token, then the end-of-text token. Any engine that serves "
+            "then the end-of-text token. Any engine that serves "
             + ("PEFT adapters" if adapter else "transformers checkpoints")
             + " can ask it so. With its interval and its other read-outs:", "",
             "```python", "from pricelab import Pricer", "", 'pricer = Pricer.load("this folder")',
