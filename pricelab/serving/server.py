@@ -4,11 +4,13 @@ It listens on the loopback address unless told otherwise. A signal ends it grace
 was accepted is answered. Introduced in notebook 11.
 """
 
+import contextlib
 import logging
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +109,23 @@ class running:
         self.stop()
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, for which a signal that ended it in good order is no error."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn raises the signal again when everything was answered: Ctrl-C would end in a traceback.
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
 def _server(app: Any, limits: Limits) -> uvicorn.Server:
     grace = max(1, round(limits.drain_timeout_s))
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=grace, lifespan="on"
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:
