@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,6 +133,12 @@ def test_the_command_hands_its_options_on(monkeypatch, capsys):
 def test_an_address_that_is_taken_is_refused_in_words(tmp_path):
     with pricelab.serving.running(FakePricer()) as server, pytest.raises(ValueError, match="can't listen on.*choose"):
         serve(tmp_path, port=int(server.url.rpartition(":")[2]))
+
+
+def test_small_answers_do_not_wait_for_acknowledgements():
+    """asyncio sets TCP_NODELAY on connections of a socket only when it knows that the protocol is TCP."""
+    with pricelab.serving.server._listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, capsys):
