@@ -85,7 +85,7 @@ def test_a_checkpoint_is_marked_hashed_and_loads_without_pickle(cut):
 
 def test_what_travels_is_safetensors_and_json(finetuned):
     for run_ in finetuned.values():
-        assert {path.suffix for path in run_.folder.iterdir()} == {".safetensors", ".json"}
+        assert {path.suffix for path in run_.folder.iterdir()} == {".safetensors", ".json", ".md"}
 
 
 def truncate(checkpoint):
@@ -237,7 +237,7 @@ def watched(toy_base, toy_catalog, tmp_path_factory):
 def test_a_run_that_was_over_stays_as_it_was_also_in_another_place(watched, toy_catalog, tmp_path, monkeypatch):
     done, options = watched
     with monkeypatch.context() as patch:
-        patch.setattr(finetuning, "_calibration", lambda *_: 1 / 0)
+        patch.setattr(finetuning, "with_read_outs", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finetune(toy_catalog, tmp_path / "here", **options)
     moved = (tmp_path / "here").rename(tmp_path / "there")
