@@ -69,7 +69,8 @@ def price_distribution(
             reached = held[:, :, None] * chances
     mass = mass[:, 1:]
     total = mass.sum(1)
-    return mass / total[:, None], 1 - total
+    with np.errstate(invalid="ignore"):  # 0 / 0 where the model's arithmetic overflowed: no probabilities, NaN
+        return mass / total[:, None], 1 - total
 
 
 def greedy(distribution: np.ndarray) -> np.ndarray:

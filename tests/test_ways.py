@@ -47,7 +47,7 @@ def test_operations_count_what_moves_and_four_bits_change_none(trials):
 
 
 def test_operations_a_token_follow_the_formula(toy_catalog, toy_base):
-    recipe, items = Recipe(), toy_catalog["train"][:8]
+    recipe, items = Recipe(max_text_tokens=128), toy_catalog["train"][:8]
     loaded, model = begin(WAYS["full"], str(toy_base), recipe, 0)
     examples = encode(loaded.tokenizer, items, recipe.max_text_tokens)
     labels = sum(len(answer_tokens(loaded.tokenizer, item.price)) for item in items)
