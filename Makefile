@@ -45,7 +45,7 @@ experiments: $(READY) ## repeat or complete the recorded experiments (hours on t
 	$(BIN)/python -m benchmarks.forgetting
 	$(BIN)/python -m benchmarks.audit_scaling
 
-bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tables of docs/ (half an hour on two cores)
+bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tables of docs/ (long on two cores)
 	$(BIN)/python -m pytest -m benchmark benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_profile
@@ -54,6 +54,7 @@ bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tab
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.engine_docs
 	$(BIN)/python -m benchmarks.pricing
+	$(BIN)/python -m benchmarks.serving
 
 clean: ## remove .venv, executed copies and caches of tools; the model cache stays
 	rm -rf .venv executed dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
