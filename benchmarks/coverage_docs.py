@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from benchmarks.results import RESULTS, ROOT, with_section
-from pricelab.files import read_json, write_text_atomic
+from benchmarks.results import ROOT, renewed
+from pricelab.files import write_text_atomic
 
 PAGE = ROOT / "docs" / "intervals.md"
 
@@ -52,11 +52,7 @@ def bands(facts: dict[str, Any]) -> str:
 
 def page() -> str:
     """The page with its sections renewed."""
-    facts = read_json(RESULTS / "coverage.json")
-    text = PAGE.read_text(encoding="utf-8")
-    for name, table in {"coverage": coverage, "bands": bands}.items():
-        text = with_section(text, name, table(facts))
-    return text
+    return renewed(PAGE, {"coverage": ("coverage.json", coverage), "bands": ("coverage.json", bands)})
 
 
 def _all(run: dict[str, Any]) -> str:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from benchmarks import memory
-from benchmarks.results import RESULTS, ROOT, with_section
+from benchmarks.results import ROOT, renewed, spread
 from pricelab.costs.units import human_bytes
-from pricelab.files import read_json, write_text_atomic
+from pricelab.files import write_text_atomic
 
 PAGE = ROOT / "docs" / "engine.md"
 METHODS = {"qlora": "QLoRA", "lora": "LoRA"}
@@ -21,10 +21,10 @@ def comparison(facts: dict[str, Any]) -> str:
     for method, words in METHODS.items():
         for engine, name in ENGINES.items():
             row = facts[method][engine]
-            faster = _spread(row["times_faster"], "{:.2f}×") if "times_faster" in row else ""
-            share = _spread(row["share_of_peak"], "{:.0%}") if "share_of_peak" in row else ""
+            faster = spread(row["times_faster"], "{:.2f}×") if "times_faster" in row else ""
+            share = spread(row["share_of_peak"], "{:.0%}") if "share_of_peak" in row else ""
             cells = (
-                words, name, _spread(row["items_per_second"], "{:.2f}"), human_bytes(row["peak_bytes"]["median"]),
+                words, name, spread(row["items_per_second"], "{:.2f}"), human_bytes(row["peak_bytes"]["median"]),
                 faster, share, f"{row['share_of_matmul_peak']:.0%}",
             )  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
@@ -38,11 +38,6 @@ def comparison(facts: dict[str, Any]) -> str:
         f"{facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
-
-
-def _spread(found: dict[str, float], form: str) -> str:
-    median, least, most = (form.format(found[name]) for name in ("median", "least", "most"))
-    return f"{median} [{least}, {most}]"
 
 
 def losses(facts: dict[str, Any]) -> str:
@@ -131,11 +126,7 @@ SECTIONS = {
 
 def page() -> str:
     """The page with every table renewed whose results are there."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, (file, table) in SECTIONS.items():
-        if (RESULTS / file).is_file():
-            text = with_section(text, name, table(read_json(RESULTS / file)))
-    return text
+    return renewed(PAGE, SECTIONS)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks.results import RESULTS, ROOT, with_section
+from benchmarks.results import ROOT, renewed
 from pricelab.costs.units import human_bytes
-from pricelab.files import read_json, write_text_atomic
+from pricelab.files import write_text_atomic
 
 PAGE = ROOT / "docs" / "predictor.md"
 
@@ -84,11 +84,7 @@ SECTIONS = {
 
 def page() -> str:
     """The page with every table renewed whose results are there."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, (file, table) in SECTIONS.items():
-        if (RESULTS / file).is_file():
-            text = with_section(text, name, table(read_json(RESULTS / file)))
-    return text
+    return renewed(PAGE, SECTIONS)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ committed notebooks, never from a hand. With ``--readme`` only the README is rew
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ def with_section(text: str, name: str, content: str) -> str:
         raise ValueError(f"the README needs exactly one {begin} and one {end}")
     head, rest = text.split(begin)
     return f"{head}{begin}\n{content.strip()}\n{end}{rest.split(end)[1]}"
+
+
+def renewed(page: Path, sections: Mapping[str, tuple[str, Callable[[dict[str, Any]], str]]]) -> str:
+    """A page of ``docs/`` with every table renewed whose results are there: section → (file in `RESULTS`, table)."""
+    text = page.read_text(encoding="utf-8")
+    for name, (file, table) in sections.items():
+        if (RESULTS / file).is_file():
+            text = with_section(text, name, table(read_json(RESULTS / file)))
+    return text
+
+
+def spread(found: Mapping[str, float], form: str) -> str:
+    """Median [least, most], each written by ``form``."""
+    median, least, most = (form.format(found[name]) for name in ("median", "least", "most"))
+    return f"{median} [{least}, {most}]"
 
 
 def results_table(facts: dict[str, Any]) -> str:

@@ -7,12 +7,12 @@ from ``costs``.
 import math
 from typing import Any
 
-from benchmarks.results import RESULTS, ROOT, with_section
+from benchmarks.results import ROOT, renewed, spread
 from pricelab.costs.hardware import HARDWARE
 from pricelab.costs.per_thousand import ASSUMED_UTILISATION, RENTED, rented
 from pricelab.costs.shapes import SHAPES
 from pricelab.costs.units import human_seconds, human_usd
-from pricelab.files import read_json, write_text_atomic
+from pricelab.files import write_text_atomic
 
 PAGE = ROOT / "docs" / "serving.md"
 MANY_PAGE = ROOT / "docs" / "serving-many.md"
@@ -28,14 +28,14 @@ def load_table(facts: dict[str, Any]) -> str:
     for base, found in facts["predictors"].items():
         for row in found["load"]:
             for way, words in WAYS.items():
-                faster = _spread(row["times_faster"], "{:.2f}×") if way == "batched" else ""
+                faster = spread(row["times_faster"], "{:.2f}×") if way == "batched" else ""
                 statuses = ", ".join(f"{count} × {status}" for status, count in row[way]["statuses"].items())
                 waits = [f"{row[way][f'p{percent}_ms']:,}" for percent in (50, 95, 99)]
                 cells = (
                     base,
                     row["clients"],
                     words,
-                    _spread(row[way]["per_second"], "{:.1f}"),
+                    spread(row[way]["per_second"], "{:.1f}"),
                     *waits,
                     faster,
                     statuses,
@@ -47,11 +47,6 @@ def load_table(facts: dict[str, Any]) -> str:
         f"model; machine: {facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
-
-
-def _spread(found: dict[str, float], form: str) -> str:
-    median, least, most = (form.format(found[name]) for name in ("median", "least", "most"))
-    return f"{median} [{least}, {most}]"
 
 
 def fault_table(facts: dict[str, Any]) -> str:
@@ -98,15 +93,16 @@ def _many_row(name: str, rate: float, rent: str, how: str) -> str:
 
 def many_page() -> str:
     """The page about many machines with its table renewed."""
-    return with_section(MANY_PAGE.read_text(encoding="utf-8"), "many", many_table(read_json(RESULTS / "serving.json")))
+    return renewed(MANY_PAGE, {"many": ("serving.json", many_table)})
+
+
+FILE = "serving.json"
+SECTIONS = {"load": (FILE, load_table), "faults": (FILE, fault_table), "contract": (FILE, contract_words)}
 
 
 def page() -> str:
     """The page with all written sections renewed."""
-    facts, text = read_json(RESULTS / "serving.json"), PAGE.read_text(encoding="utf-8")
-    for name, write in {"load": load_table, "faults": fault_table, "contract": contract_words}.items():
-        text = with_section(text, name, write(facts))
-    return text
+    return renewed(PAGE, SECTIONS)
 
 
 if __name__ == "__main__":
