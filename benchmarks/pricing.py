@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import RESULTS, ROOT, with_section
+from benchmarks.results import RESULTS, ROOT, spread, with_section
 from pricelab.costs.peak import apart
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
@@ -183,19 +183,14 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {name: round(float(f(values)), 3) for name, f in (("median", np.median), ("least", min), ("most", max))}
 
 
-def _shown(found: dict[str, float], form: str) -> str:
-    median, least, most = (form.format(found[name]) for name in ("median", "least", "most"))
-    return f"{median} [{least}, {most}]"
-
-
 def ways_table(facts: dict[str, Any]) -> str:
     """Speeds and ratios as a Markdown table."""
     found = facts["ways"]
     lines = ["| way | items/s | times `generate` | share of the bare prefill |", "|---|---|---|---|"]
     for way, words in WORDS.items():
-        times = _shown(found[f"{way} of generate"], "{:.1f}×") if way != "generate" else ""
-        share = _shown(found[f"{way} of prefill"], "{:.0%}") if way in ("digits", "blend") else ""
-        lines.append(f"| {words} | {_shown(found[way], '{:.1f}')} | {times} | {share} |")
+        times = spread(found[f"{way} of generate"], "{:.1f}×") if way != "generate" else ""
+        share = spread(found[f"{way} of prefill"], "{:.0%}") if way in ("digits", "blend") else ""
+        lines.append(f"| {words} | {spread(found[way], '{:.1f}')} | {times} | {share} |")
     threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
     told = (
         f"{facts['predictor']}, {found['items']} workshop products of {found['tokens']:g} tokens on average with the "
@@ -210,7 +205,7 @@ def lengths_table(facts: dict[str, Any]) -> str:
     """Shares of the bare prefill by length of text."""
     lines = ["| tokens a text | digits | blend |", "|---|---|---|"]
     for one in facts["lengths"]:
-        lines.append(f"| {one['tokens']} | {_shown(one['digits'], '{:.0%}')} | {_shown(one['blend'], '{:.0%}')} |")
+        lines.append(f"| {one['tokens']} | {spread(one['digits'], '{:.0%}')} | {spread(one['blend'], '{:.0%}')} |")
     return "\n".join([*lines, "", f"Machine: {facts['machine']}. Written by `{facts['command']}`."])
 
 

@@ -103,10 +103,20 @@ def tokenizer_sha256(tokenizer: Any) -> str:
 
 def load_pricer(folder: Path, device: str | None = None, beside: Pricer | None = None) -> Pricer:
     """Load and verify a predictor; see `Pricer.load`."""
+    return load_checked(folder, checked(folder), device, beside)
+
+
+def checked(folder: Path) -> Manifest:
+    """The manifest of a finished run, each file compared with it; `ValueError` says what is wrong."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
     manifest = Manifest.read(folder)
     manifest.check(folder)
+    return manifest
+
+
+def load_checked(folder: Path, manifest: Manifest, device: str | None = None, beside: Pricer | None = None) -> Pricer:
+    """The predictor whose files `checked` has compared already."""
     if manifest.prompt_version != PROMPT_VERSION:
         raise ValueError(
             f"{folder} was trained with prompt version {manifest.prompt_version}, this pricelab asks with "

@@ -8,7 +8,7 @@ can be interrupted, and the same command goes on. Reading and writing rows is le
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -53,8 +53,7 @@ def predict_file(
 
     check_output(source, out, overwrite)
     rows = read_through(source)
-    if taken := [name for name in ADDED_COLUMNS if name in rows.names]:
-        raise ValueError(f"{source} already has the columns {', '.join(taken)}; rename or remove them first")
+    check_columns(source, rows.names)
     found = find_columns(rows.names, columns, price_required=False)
     journal = AnswerJournal(journal_path(out), _depends_on(pricer, rows, found), overwrite=overwrite)
     kinds = {name: float if name in PRICES else str for name in ADDED_COLUMNS}
@@ -99,6 +98,12 @@ def check_output(source: Path, out: Path, overwrite: bool) -> None:
         raise ValueError(f"{out} exists; choose another name, or add --overwrite")
 
 
+def check_columns(source: Path, names: Sequence[str]) -> None:
+    """Raise `ValueError` when the file has columns already that would be added."""
+    if taken := [name for name in ADDED_COLUMNS if name in names]:
+        raise ValueError(f"{source} already has the columns {', '.join(taken)}; rename or remove them first")
+
+
 def _depends_on(pricer: "Pricer", rows: "RowStream", found: "Columns") -> dict[str, Any]:
     """What the answers depend on, in the words that an error names it by."""
     from pricelab import __version__
@@ -123,7 +128,7 @@ def _answer_rest(pricer: "Pricer", rows: "RowStream", found: "Columns", journal:
     options: dict[str, Any] = {"disable": not progress, "leave": False, "file": progress_stream()}
     with tqdm(total=rows.rows, initial=journal.rows, desc="rows", unit="row", **options) as bar:
         while window := list(islice(texts, WINDOW)):
-            journal.add([_answer(estimate) for estimate in pricer.estimate(window, progress=progress)])
+            journal.add([answer_of(estimate) for estimate in pricer.estimate(window, progress=progress)])
             bar.update(len(window))
 
 
@@ -137,7 +142,8 @@ def _texts(rows: "RowStream", found: "Columns") -> Iterator[str]:
         yield listing_text(*(cell[names[role]] if role in names else "" for role in ("title", "description")))
 
 
-def _answer(estimate: Any) -> dict[str, Any]:
+def answer_of(estimate: Any) -> dict[str, Any]:
+    """What stands in `ADDED_COLUMNS` for one estimate; a price that is none is None."""
     prices = {name: _dollars(getattr(estimate, name)) for name in PRICES}
     return {**prices, "warning": estimate.warning or ""}
 

@@ -7,7 +7,6 @@ US dollars; ``docs/serving-many.md`` has the arithmetic.
 """
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-WINDOW_ROWS = 512  # rows that a worker is handed at a time
-PRICES = ("estimate", "low", "high")
+from pricelab.batch import PRICES, WINDOW, answer_of, check_columns, check_output
+
 Window = tuple[int, int, int]  # row group, first row in it, rows
 Load = Callable[[str], Any]  # folder → a Pricer
 
 
 def predict_parquet(
     folder: Path, source: Path, out: Path, *, workers: int = 2, address: str | None = None,
-    columns: Mapping[str, str] | None = None, overwrite: bool = False, window_rows: int = WINDOW_ROWS,
+    columns: Mapping[str, str] | None = None, overwrite: bool = False, window_rows: int = WINDOW,
     load: Load | None = None,
 ) -> int:  # fmt: skip
     """Write ``source`` to ``out``, rows and columns in order, with estimate, low, high and warning; returns the rows.
@@ -45,7 +44,6 @@ def predict_parquet(
     """
     import pyarrow.parquet as pq
 
-    from pricelab.batch import ADDED_COLUMNS, check_output
     from pricelab.columns import find_columns
     from pricelab.tables import file_kind
 
@@ -56,8 +54,7 @@ def predict_parquet(
     if workers < 1 or window_rows < 1:
         raise ValueError(f"{workers} workers and windows of {window_rows} rows; give at least 1 of each")
     file = pq.ParquetFile(source)
-    if taken := [name for name in ADDED_COLUMNS if name in file.schema_arrow.names]:
-        raise ValueError(f"{source} already has the columns {', '.join(taken)}; rename or remove them first")
+    check_columns(source, file.schema_arrow.names)
     found = find_columns(file.schema_arrow.names, columns, price_required=False)
     windows = list(_windows(file, window_rows))
     with _running(ray, workers, address):
@@ -143,16 +140,11 @@ class _Worker:
     def _each(self, texts: list[str]) -> list[list[Any]]:
         """One answer for each text; a text that the predictor fails on keeps its place with the reason."""
         try:
-            return [_answer(estimate) for estimate in self.pricer.estimate(texts)]
+            return [list(answer_of(estimate).values()) for estimate in self.pricer.estimate(texts)]
         except Exception as error:  # whatever it is, it must cost one row and not the whole job
             if len(texts) == 1:
                 return [[None, None, None, f"could not be priced ({type(error).__name__})"]]
             return [answer for text in texts for answer in self._each([text])]
-
-
-def _answer(estimate: Any) -> list[Any]:
-    prices = [float(getattr(estimate, name)) for name in PRICES]
-    return [*(None if math.isnan(price) else round(price, 2) for price in prices), estimate.warning or ""]
 
 
 def _rows(file: Any, window: Window, names: list[str] | None = None) -> Any:

@@ -48,14 +48,11 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
         import torch  # noqa: F401
         import transformers  # noqa: F401
 
-        from pricelab.artifacts import Manifest
+        from pricelab.artifacts import checked, load_checked
         from pricelab.bases import load_base
         from pricelab.pricer import Pricer
     with _timed("verify", seconds):
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is not a folder; give the --out folder of `pricelab finetune`")
-        manifest = Manifest.read(folder)
-        manifest.check(folder)
+        manifest = checked(folder)
     beside, (name, revision) = None, (manifest.base["name"], manifest.base["revision"])
     if manifest.method != "full":
         with _timed("download", seconds):
@@ -65,7 +62,7 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
             quantise = manifest.quantisation == "nf4"
             beside = Pricer.from_base(load_base(name, quantise=quantise, revision=revision, **options))
     with _timed("adapter", seconds):
-        pricer = Pricer.load(folder, device, beside=beside)
+        pricer = load_checked(folder, manifest, device, beside)
     with _timed("warm-up", seconds):
         warm_up(pricer, batch)
     return Started(pricer, seconds)
