@@ -20,10 +20,8 @@ from pricelab.intervals import Calibration, raw_interval
 from pricelab.profiles import pick_precision
 from pricelab.prompt import number_tokens, prompt_text, prompt_tokens
 from pricelab.scope import Scope
-from pricelab.show import progress_stream
-from pricelab.states import pool
+from pricelab.states import by_length, pool
 
-BATCH_SIZE = 16
 DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
 
@@ -140,8 +138,8 @@ class Pricer:
         texts = _texts(descriptions)
         prompts = [self.prompt_ids(text) for text in texts]
         answers = [_nothing_to_price() for _ in texts]
-        waiting = sorted((i for i, text in enumerate(texts) if text), key=lambda i: len(prompts[i][0]))
-        for batch in self._batches(waiting, progress):
+        waiting = (i for i, text in enumerate(texts) if text)
+        for batch in by_length(waiting, [ids for ids, _ in prompts], "pricing", progress):
             asked = [texts[i] for i in batch], [prompts[i] for i in batch]
             for i, answer in zip(batch, self._batch(*asked), strict=True):
                 answers[i] = self.scope.judge(texts[i], answer)
@@ -168,13 +166,6 @@ class Pricer:
 
     def prompt_ids(self, text: str) -> tuple[list[int], bool]:
         return prompt_tokens(self.base.tokenizer, text, self.max_text_tokens)
-
-    def _batches(self, waiting: list[int], progress: bool) -> Any:
-        from tqdm import tqdm
-
-        batches = [waiting[start : start + BATCH_SIZE] for start in range(0, len(waiting), BATCH_SIZE)]
-        options = {"disable": not progress, "leave": False, "file": progress_stream()}
-        return tqdm(batches, desc="pricing", unit="batch", **options)
 
     def _batch(self, texts: list[str], prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         read = self._read_blend if self.read_out == BLEND else self._read_digits

@@ -7,7 +7,7 @@ write the price. Used by `probe` and by the baseline of notebook 03, which intro
 Notation: B texts, T tokens, dim the model's width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,18 +27,24 @@ def pooled_states(pricer: "Pricer", texts: Sequence[str], progress: bool = False
 
     They are those of ``pricer``'s model as it answers: with its adapter, or without where that is switched off.
     """
-    from tqdm import tqdm
-
     prompts = [pricer.prompt_ids(text)[0] for text in texts]
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # prompts of a batch are about as long
-    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
-    options = {"disable": not progress, "leave": False, "file": progress_stream()}
+    order: list[int] = []
     pooled: list[np.ndarray] = []
-    for batch in tqdm(batches, desc="reading", unit="batch", **options):
+    for batch in by_length(range(len(prompts)), prompts, "reading", progress):
         with pricer.running():
             pooled.append(pool(pricer.model, [prompts[row] for row in batch], pricer.base.tokenizer.pad_token_id))
+        order += batch
     states = np.concatenate(pooled, axis=1)
     return states[:, np.argsort(order)]
+
+
+def by_length(rows: Iterable[int], prompts: Sequence[Sequence[int]], doing: str, progress: bool) -> Iterator[list[int]]:
+    """The rows in batches whose prompts are about as long, so that hardly any padding is computed, behind a bar."""
+    from tqdm import tqdm
+
+    order = sorted(rows, key=lambda row: len(prompts[row]))
+    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+    yield from tqdm(batches, desc=doing, unit="batch", disable=not progress, leave=False, file=progress_stream())
 
 
 def pool(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> np.ndarray:

@@ -47,7 +47,7 @@ def always(predictor, digit):
 
 
 def test_answers_come_in_the_order_of_the_descriptions(untuned, monkeypatch):
-    monkeypatch.setattr(pricer, "BATCH_SIZE", 2)
+    monkeypatch.setattr("pricelab.states.BATCH_SIZE", 2)
     together = untuned.estimate(TEXTS)
     alone = [untuned.estimate(text) for text in TEXTS]
     for one, other in zip(together, alone, strict=True):
