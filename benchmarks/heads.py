@@ -32,7 +32,7 @@ from pricelab.normalise import this_machine
 from pricelab.pricer import Pricer
 from pricelab.profiles import detect, pick_precision
 from pricelab.recipe import Recipe
-from pricelab.states import pooled_states
+from pricelab.states import pooled_states, poolings
 from pricelab.training import load_trainable
 
 PATH = RESULTS / "heads.json"
@@ -101,9 +101,7 @@ class Head(torch.nn.Module):
 
 def pooled_of(states: Any, ends: Any) -> Any:
     """The prompt's mean and last hidden state (B, 2·dim), from states (B, T, dim) and last places (B,)."""
-    inside = (torch.arange(states.shape[1])[None] <= ends[:, None]).float()[..., None]
-    mean = (states.float() * inside).sum(1) / inside.sum(1)
-    return torch.cat([mean, states[torch.arange(len(ends)), ends].float()], dim=1)
+    return torch.cat(list(poolings(states, (torch.arange(states.shape[1])[None] <= ends[:, None]).long())), dim=1)
 
 
 def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, float]:

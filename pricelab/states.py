@@ -54,7 +54,14 @@ def pool(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> np.ndarray:
     width = max(map(len, prompts))
     ids = torch.tensor([[*prompt, *[pad] * (width - len(prompt))] for prompt in prompts], device=model.device)
     mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts], device=ids.device)
-    states = hidden_states(model, ids, mask).float()
+    return poolings(hidden_states(model, ids, mask), mask).cpu().numpy()
+
+
+def poolings(states: Any, mask: Any) -> Any:
+    """Hidden states (B, T, dim) pooled in each of ``POOLINGS``: (P, B, dim) in fp32; ``mask`` (B, T) is 1 on prompts."""
+    import torch
+
+    states = states.float()
     mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-    last = states[torch.arange(len(prompts)), mask.sum(1) - 1]
-    return torch.stack([mean, last]).cpu().numpy()
+    last = states[torch.arange(len(states)), mask.sum(1) - 1]
+    return torch.stack([mean, last])

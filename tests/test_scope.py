@@ -24,7 +24,7 @@ PRODUCTS = [
     "BLENDER 1000 W",
     "<p>Wireless <b>mouse</b>, 2.4 GHz</p>",
     "Stainless steel water bottle, 750 ml, keeps drinks cold for a day, leak-proof lid, fits most cup holders",
-    "Office chair https://example.com/p/1",
+    "Office chair https://python.org/p/1",
 ]
 BAD = {
     "another language": [
@@ -54,7 +54,7 @@ BAD = {
     "hardly any words": [
         "😀😀😀",
         "🎉 🔥 💯",
-        "https://www.example.com/dp/B08N5WRWNW?ref=sr_1_1",
+        "https://www.python.org/dp/B08N5WRWNW?ref=sr_1_1",
         "www.example.org/item/123 http://a.example",
         "<div><span></span><br/></div>",
         "<p>&nbsp;</p><img src='lamp.png'>",
@@ -168,7 +168,7 @@ def test_limits_come_from_the_calibration_texts(learned, ridge, catalog):
 def test_texts_that_share_no_words_set_no_limit_on_words(ridge):
     scope = learn_scope([f"zq{'x' * n} vb{'y' * n}" for n in range(30)], [5.0] * 30, ridge)
     assert scope.least_familiar == 0 and scope.reason("Schwarzer Stuhl aus Holz") is None
-    assert scope.reason("https://example.com") is not None
+    assert scope.reason("https://python.org") is not None
     numbers = learn_scope(["12 34", "56"], [5.0, 6.0], ridge)
     assert numbers.least_familiar == 0
 
