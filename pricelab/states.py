@@ -58,7 +58,7 @@ def pool(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> np.ndarray:
 
 
 def poolings(states: Any, mask: Any) -> Any:
-    """Hidden states (B, T, dim) pooled in each of ``POOLINGS``: (P, B, dim) in fp32; ``mask`` (B, T) is 1 on prompts."""
+    """Hidden states (B, T, dim) pooled in each of ``POOLINGS``, (P, B, dim) in fp32; ``mask`` (B, T): 1 on prompts."""
     import torch
 
     states = states.float()

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from pricelab.batch import answer_of as in_columns
 from pricelab.serving.settings import Limits
 
 EXAMPLE = "Cordless drill, 18 V, two batteries, carry case"
@@ -60,6 +61,4 @@ def request_bodies(limits: Limits) -> tuple[type[BaseModel], type[BaseModel]]:
 
 def answer_of(estimate: Any) -> Answer:
     """A `PriceEstimate` as it is sent: cents, and null instead of NaN, which JSON doesn't have."""
-    prices = {name: float(getattr(estimate, name)) for name in ("estimate", "low", "high")}
-    known = {name: round(price, 2) if price == price else None for name, price in prices.items()}
-    return Answer(**known, warning=estimate.warning)
+    return Answer(**{**in_columns(estimate), "warning": estimate.warning})
