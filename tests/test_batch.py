@@ -68,7 +68,7 @@ def write(path, count):
     elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
-        with open(path, "w", newline="") as file:
+        with open(path, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0], delimiter="\t" if path.suffix == ".tsv" else ",")
             writer.writeheader()
             writer.writerows(rows)
@@ -88,7 +88,7 @@ def read(path):
         return pq.read_table(path).to_pylist()
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text().splitlines()]
-    with open(path, newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path):
 
     class Meddling(Counting):
         def estimate(self, texts, *, progress=False):
-            with open(source, "a") as file:
+            with open(source, "a", encoding="utf-8") as file:
                 file.write("022,late,thing\n")
             return super().estimate(texts)
 

@@ -35,7 +35,7 @@ def maker(kill_once=None):
                 if "boom" in texts:
                     raise RuntimeError(f"cannot price {texts}")
                 if kill_once and any(len(text) == 26 for text in texts) and not os.path.exists(kill_once):
-                    open(kill_once, "w").close()
+                    open(kill_once, "w", encoding="utf-8").close()
                     os._exit(1)
                 nan = float("nan")
                 found = [float(len(text)) if text else nan for text in texts]

@@ -115,7 +115,7 @@ def test_an_interrupted_sweep_ends_as_if_it_had_not_been(toy_catalog, tmp_path, 
         patch.setattr(sweeping, "_estimates", stopping)
         run(toy_catalog, tmp_path / "stopped", trials=8)
     assert not (tmp_path / "stopped" / RESULT).exists()
-    with open(tmp_path / "stopped" / JOURNAL, "a") as file:
+    with open(tmp_path / "stopped" / JOURNAL, "a", encoding="utf-8") as file:
         file.write('{"op_code": 5, "wor')  # as when the machine goes off while it writes
     assert outcome(run(toy_catalog, tmp_path / "stopped", trials=8)) == outcome(whole)
     assert len(priced) - count == 8  # none twice

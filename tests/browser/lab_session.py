@@ -47,7 +47,7 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with open(folder / "server.log", "w") as log:
+    with open(folder / "server.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(_command(folder, port), env=_environment(folder), stdout=log, stderr=log)
     try:
         _wait(f"http://127.0.0.1:{port}/api/status", server, folder / "server.log")
@@ -90,7 +90,7 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start within {START_SECONDS} s:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"JupyterLab did not start within {START_SECONDS} s:\n{log.read_text(encoding='utf-8')[-2000:]}")
 
 
 @contextmanager
