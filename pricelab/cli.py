@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pricelab import cli_pricing, cli_serving, cli_training, processes
+from pricelab import cli_app, cli_pricing, cli_serving, cli_training, processes
 from pricelab.cli_options import JsonFlag, OutFolder, Seed, as_json_text
 
 app = typer.Typer(
@@ -138,6 +138,6 @@ def pretrain(out: OutFolder, seed: Seed = 0) -> None:
 
 for command in (
     cli_training.finetune, cli_training.sweep, cli_pricing.predict, cli_pricing.evaluate, cli_pricing.export,
-    cli_serving.serve,
+    cli_serving.serve, cli_app.app,
 ):  # fmt: skip
     app.command()(command)

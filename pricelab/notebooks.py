@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.files import write_text_atomic
+from pricelab.kernels import this_python
 from pricelab.normalise import normalise
 from pricelab.profiles import VARIABLE
 
@@ -102,7 +103,7 @@ def execute(notebook: Any, folder: Path, profile: str, show: Callable[[int, int]
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    manager = AsyncKernelManager(kernel_spec_manager=_this_python())
+    manager = AsyncKernelManager(kernel_spec_manager=this_python()())
     client = NotebookClient(notebook, km=manager, timeout=None, record_timing=False, coalesce_streams=True)
     environment = {**os.environ, VARIABLE: profile}
     cells = notebook.cells
@@ -115,19 +116,6 @@ def execute(notebook: Any, folder: Path, profile: str, show: Callable[[int, int]
                 return _failure(index + 1, cell.source, error)
         client.set_widgets_metadata()
     return ""
-
-
-def _this_python() -> Any:
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-
-    class ThisPython(KernelSpecManager):
-        """A "python3" kernel registered by another Python must not run our notebooks."""
-
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
-            return KernelSpec(argv=command, language="python", display_name="Python 3")
-
-    return ThisPython()
 
 
 def _failure(number: int, source: str, error: Exception) -> str:

@@ -17,7 +17,7 @@ from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
 from pricelab.pricer import PriceEstimate
 
-COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate", "serve")
+COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate", "serve", "app")
 NAN = float("nan")
 
 

@@ -20,6 +20,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line[:1] != "#"]
 EXTRAS = {
     "notebooks.py": "lab",
+    "kernels.py": "lab",
+    "app.py": "app",
+    "app_page.py": "app",
     "normalise.py": "lab",
     "many_workers.py": "ray",
     "sweep_journal.py": "sweep",

@@ -1,0 +1,138 @@
+"""The price predictor as a web page, for an audience that sees no code: `pricelab app`, through Voilà.
+
+Each open page has a process of its own that holds the model, and ends when the page is closed; what it shows is left
+to `app_page`, many callers are `serving`'s. It listens on the loopback address unless told otherwise, and the page
+loads nothing from another machine. Needs the extra ``app``; `docs/widgets.md` shows it.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+PORT = 8866
+TEMPLATES = Path(__file__).parent / "app_templates"
+EXTENSIONS = (  # of JupyterLab, that the page loads: those that show core widgets, whatever else is installed
+    "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager7", "@voila-dashboards/widgets-manager8",
+)  # fmt: skip
+PING_MS = 30_000  # as often as Jupyter's server pings: its own default is longer, and tornado says so to the terminal
+IDLE_S = 1800  # after which the process of a page that nobody uses any more ends
+
+
+def serve_app(folder: Path, *, host: str = LOOPBACK, port: int = PORT, browser: bool = True) -> None:
+    """Show the predictor in ``folder`` as a page until Ctrl-C or another signal.
+
+    Args:
+        folder: what `finetune` left; it is verified, and its base fetched, before anything is served.
+        host: address to listen on.
+        port: and its port; 0 takes a free one.
+        browser: open the page in this machine's browser.
+
+    Raises:
+        ValueError: Voilà is missing, the port is taken, or ``folder`` is no whole run.
+        ConnectionError: the base has to be downloaded and could not be.
+    """
+    page = _voila()
+    port = free_port(host, port)
+    name = _verified(folder)
+    with tempfile.TemporaryDirectory(prefix="pricelab-app-") as place, _own_templates():
+        path = Path(place) / "predictor.ipynb"
+        _write_page(path, folder, name)
+        server = page(config=_settings(path, host, port, browser))
+        server.initialize([])
+        print(f"{name} is at {url(host, port)}\nEach open page loads the model once more. Ctrl-C ends it.", flush=True)
+        if host not in (LOOPBACK, "localhost", "::1"):
+            print("warning: anybody who reaches this address may use the page", file=sys.stderr)
+        server.start()
+
+
+def url(host: str, port: int) -> str:
+    """The page's address, as a browser on this machine takes it."""
+    shown = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
+
+
+def free_port(host: str, port: int) -> int:
+    """``port`` if it can be listened on, a free one for 0; `ValueError` says what is wrong with it."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no hindrance
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ValueError(
+                f"can't listen on {host}, port {port}: {error.strerror or error}; choose another with --port, "
+                "0 takes a free one"
+            ) from error
+        return probe.getsockname()[1]
+
+
+def _voila() -> type[Any]:
+    try:
+        from voila.app import Voila
+    except ImportError as error:
+        raise ValueError(f'{error.name} is missing; install it with: pip install "pricelab[app]"') from error
+
+    class Page(Voila):
+        """Voilà that reads no settings of this machine's user, and says only what its caller doesn't."""
+
+        def load_config_file(self, *_: Any, **__: Any) -> None:
+            pass
+
+    return Page
+
+
+def _verified(folder: Path) -> str:
+    """The predictor's name; raises in the terminal what would else be seen by the audience."""
+    from pricelab.artifacts import checked
+    from pricelab.bases import place_of
+
+    manifest = checked(folder)
+    if manifest.method != "full":
+        place_of(manifest.base["name"])  # a base is downloaded now, not when the first visitor comes
+    return f"{manifest.base['name']}, {manifest.method}"
+
+
+def _write_page(path: Path, folder: Path, name: str) -> None:
+    import nbformat
+
+    from pricelab.app_page import notebook
+
+    nbformat.write(notebook(folder.resolve(), name), path)
+
+
+def _settings(path: Path, host: str, port: int, browser: bool) -> Any:
+    from traitlets.config import Config
+
+    from pricelab.kernels import this_python
+
+    settings = Config()
+    settings.Voila = Config(
+        notebook_path=str(path), ip=host, port=port, port_retries=0, open_browser=browser, log_level="ERROR",
+        config_file_paths=[], tornado_settings={"ws_ping_timeout": PING_MS},
+    )  # fmt: skip
+    settings.VoilaConfiguration = Config(
+        template="pricelab", allow_template_override="NO", kernel_spec_manager_class=this_python(),
+        file_allowlist=[], extension_allowlist=list(EXTENSIONS),
+    )  # fmt: skip
+    settings.MappingKernelManager = Config(cull_idle_timeout=IDLE_S, cull_interval=60)
+    return settings
+
+
+@contextlib.contextmanager
+def _own_templates() -> Iterator[None]:
+    """Let Jupyter find our template beside the others."""
+    before = os.environ.get("JUPYTER_PATH")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(TEMPLATES), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JUPYTER_PATH"]
+        else:
+            os.environ["JUPYTER_PATH"] = before
