@@ -110,6 +110,31 @@ def run(
 
 
 @app.command()
+def stamp(
+    repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="On GitHub. Default: what the git remote origin says.")
+    ] = None,
+    branch: Annotated[str, typer.Option(help="The branch that learners get.")] = "main",
+    remove: Annotated[bool, typer.Option("--remove", help="Take badges and source out again.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; leave with 1 when something would.")] = False,
+) -> None:
+    """Write the "Open in Colab" badge and the install source into all notebooks.
+
+    Example: pricelab stamp --repo OWNER/NAME
+    """
+    from pricelab.notebooks import find_notebooks
+    from pricelab.stamp import Place, repo_of_remote
+    from pricelab.stamp import stamp as stamp_notebooks
+
+    paths = find_notebooks()
+    place = None if remove else Place(repo or repo_of_remote(paths[0].parent), branch)
+    changed = stamp_notebooks(paths, place, check=check)
+    what = f"badge and source of {place.repo}, branch {place.branch}" if place else "no badge, no source"
+    print(f"{len(changed)} of {len(paths)} notebooks {'would change' if check else 'changed'}: {what}")
+    raise typer.Exit(1 if check and changed else 0)
+
+
+@app.command()
 def catalog(
     out: OutFolder,
     seed: Annotated[int | None, typer.Option(help="Default: the one of the catalog that ships.")] = None,

@@ -24,12 +24,15 @@ EXTRAS = {
     "app.py": "app",
     "app_page.py": "app",
     "normalise.py": "lab",
+    "stamp.py": "lab",
     "many_workers.py": "ray",
     "sweep_journal.py": "sweep",
     "serving/modal_app.py": "modal",
     "serving": "serve",
 }  # who may import what: a module, or all of a folder
 
+
+MACHINE_OF_COLAB = "google"  # google.colab is there and nowhere else
 
 EXTRA_NAMES = sorted(PROJECT["optional-dependencies"])
 
@@ -95,7 +98,7 @@ def imported_modules(path: Path) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add((node.module or "").partition(".")[0])
-    return names - set(sys.stdlib_module_names) - {PROJECT["name"]}
+    return names - set(sys.stdlib_module_names) - {PROJECT["name"], MACHINE_OF_COLAB}
 
 
 def test_what_the_code_imports_is_declared():
