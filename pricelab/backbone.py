@@ -7,12 +7,24 @@ Notation: B prompts, T tokens, R picked rows, V the vocabulary.
 """
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any
+
+WIDTH_STEP = 4  # tokens
 
 
 def causal_lm(model: Any) -> Any:
     """The transformers model itself, also when peft has wrapped it (its adapters stay active)."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def padded_width(lengths: Iterable[int]) -> int:
+    """Tokens to fill a batch of prompts up to: the longest one's, rounded up to a multiple of `WIDTH_STEP`.
+
+    Matrix libraries prepare and keep a program for each shape that they meet; with few shapes that costs neither time
+    nor memory, however many batches there are.
+    """
+    return -(-max(lengths) // WIDTH_STEP) * WIDTH_STEP
 
 
 def hidden_states(model: Any, input_ids: Any, attention_mask: Any, positions: Any = None, cache: Any = None) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.backbone import head_logits, hidden_states
+from pricelab.backbone import head_logits, hidden_states, padded_width
 from pricelab.prompt import MAX_DIGITS
 
 PRICES_USD = np.arange(1, 10**MAX_DIGITS)
@@ -132,7 +132,7 @@ class _Tree:
 
         self.model, self.cache, self.depth = model, DynamicCache(), 0
         self.numbers = torch.tensor(numbers, device=model.device)
-        width = max(map(len, prompts))
+        width = padded_width(map(len, prompts))
         ids = [[pad] * (width - len(prompt)) + prompt for prompt in prompts]
         self.ids = torch.tensor(ids, device=model.device)
         mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]

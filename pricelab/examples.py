@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pricelab.backbone import padded_width
 from pricelab.catalog import Item
 from pricelab.prompt import answer_tokens, prompt_tokens
 
@@ -56,10 +57,13 @@ def are_plain(labels: Any) -> Any:
 
 
 def collate(examples: Sequence[Mapping[str, Sequence[int]]], pad: int) -> dict[str, Any]:
-    """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T)."""
+    """Stack B examples, filled up on the right: ``input_ids``, ``attention_mask`` and ``labels``, each (B, T).
+
+    T is a multiple of `backbone.WIDTH_STEP`.
+    """
     import torch
 
-    width = max(len(example["input_ids"]) for example in examples)
+    width = padded_width(len(example["input_ids"]) for example in examples)
 
     def stacked(key: str, fill: int) -> Any:
         return torch.tensor([[*example[key], *[fill] * (width - len(example[key]))] for example in examples])

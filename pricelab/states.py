@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pricelab.backbone import hidden_states
+from pricelab.backbone import hidden_states, padded_width
 from pricelab.show import progress_stream
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def pool(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> np.ndarray:
     """Pooled hidden states (P, B, dim) in float32 of B prompts of token ids, filled up on the right with ``pad``."""
     import torch
 
-    width = max(map(len, prompts))
+    width = padded_width(map(len, prompts))
     ids = torch.tensor([[*prompt, *[pad] * (width - len(prompt))] for prompt in prompts], device=model.device)
     mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts], device=ids.device)
     return poolings(hidden_states(model, ids, mask), mask).cpu().numpy()

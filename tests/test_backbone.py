@@ -1,8 +1,9 @@
 """The two halves of a model, taken apart and put together again."""
 
+import pytest
 import torch
 
-from pricelab.backbone import autocast, causal_lm, head_logits, hidden_states
+from pricelab.backbone import autocast, causal_lm, head_logits, hidden_states, padded_width
 
 
 def test_layers_then_head_equal_the_whole_model(toy_model):
@@ -20,6 +21,11 @@ def test_padding_on_either_side_changes_nothing(toy_model):
         padded, mask = (torch.cat([a, b][::side], dim=1) for a, b in ((pad, ids), (off, torch.ones_like(ids))))
         hidden = hidden_states(toy_model, padded, mask)
         torch.testing.assert_close(hidden[mask.bool()], alone[0])
+
+
+@pytest.mark.parametrize(("lengths", "width"), [([1], 4), ([4, 2], 4), ([3, 5, 2], 8), ([97], 100)])
+def test_a_batch_is_as_wide_as_its_longest_prompt_rounded_up(lengths, width):
+    assert padded_width(iter(lengths)) == width
 
 
 def test_a_cache_continues_where_the_prompt_ended(toy_model):

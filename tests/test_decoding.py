@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pricelab import decoding
+from pricelab.backbone import padded_width
 from pricelab.decoding import greedy, price_distribution
 from pricelab.prompt import digit_tokens, number_tokens, prompt_tokens
 
@@ -97,7 +98,7 @@ def test_three_passes_read_the_prompt_once_then_the_digits_side_by_side(model, p
 
     monkeypatch.setattr(decoding, "hidden_states", noting)
     distribution(prompts)
-    assert lengths[:2] == [max(map(len, prompts)), 9]
+    assert lengths[:2] == [padded_width(map(len, prompts)), 9]
     assert len(lengths) == 3 and lengths[2] <= 90
 
 

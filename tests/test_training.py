@@ -41,11 +41,11 @@ def test_only_the_price_tokens_carry_a_loss(toy_tokenizer, toy_catalog):
     assert labels[-len(carried) :] == carried == ids[-len(carried) :]
 
 
-def test_a_batch_is_filled_up_on_the_right():
+def test_a_batch_is_filled_up_on_the_right_to_a_multiple_of_four_tokens():
     batch = collate([{"input_ids": [1, 2, 3], "labels": [IGNORED, 2, 3]}, {"input_ids": [4], "labels": [4]}], pad=9)
-    assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 9, 9]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch["labels"].tolist() == [[IGNORED, 2, 3], [4, IGNORED, IGNORED]]
+    assert batch["input_ids"].tolist() == [[1, 2, 3, 9], [4, 9, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
+    assert batch["labels"].tolist() == [[IGNORED, 2, 3, IGNORED], [4, IGNORED, IGNORED, IGNORED]]
 
 
 def test_the_loss_is_the_models_own_on_the_same_labels(toy_model, batch):
