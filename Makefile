@@ -15,7 +15,7 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
 	@touch $@
 
-run: $(READY) ## execute the workbook for this machine; executed copies go to executed/
+run: $(READY) ## execute the workbook for this machine; executed copies and a report go to executed/
 	$(BIN)/pricelab run
 
 lab: $(READY) ## open the workbook in JupyterLab

@@ -85,7 +85,7 @@ def run(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Execute the workbook, or some of its notebooks, and show the leaderboard.
+    """Execute the workbook, or some of its notebooks, show the leaderboard and write a report, one HTML page.
 
     Example: pricelab run
 
@@ -96,16 +96,19 @@ def run(
     from pricelab.needs import leaderboard_path
     from pricelab.notebooks import find_notebooks, report
     from pricelab.notebooks import run as run_notebooks
+    from pricelab.run_report import circumstances, write_report
 
     chosen = profiles.choose(profile, "named on the command line") if profile else profiles.detect()
     os.environ[profiles.VARIABLE] = chosen.name  # for the notebooks and for the leaderboard
     print(f"profile {chosen.name}: {chosen.reason}", file=sys.stderr if as_json else sys.stdout)
     outcomes = run_notebooks(find_notebooks(notebooks or ()), out, chosen.name, in_place=in_place, quiet=as_json)
+    board = Leaderboard(leaderboard_path())
+    page = write_report(outcomes, circumstances(chosen), out, board)
     if as_json:
         found = [{**asdict(outcome), "notebook": outcome.notebook.name} for outcome in outcomes]
-        print(as_json_text({"notebooks": found, "leaderboard": Leaderboard(leaderboard_path()).rows()}))
+        print(as_json_text({"notebooks": found, "leaderboard": board.rows(), "report": page}))
     else:
-        print(report(outcomes))
+        print(f"{report(outcomes)}\nthe report is {page}")
     raise typer.Exit(1 if any(outcome.error for outcome in outcomes) else 0)
 
 

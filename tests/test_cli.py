@@ -457,6 +457,8 @@ def test_run_leaves_with_1_when_a_notebook_failed(command, monkeypatch, tmp_path
     assert [row["notebook"] for row in found["notebooks"]] == ["good.ipynb"] and found["leaderboard"] == []
     code, told, _ = command("run", bad, good, *out)
     assert code == 1 and "ZeroDivisionError" in told and "1 of 2 notebooks passed" in told
+    report = tmp_path / "out" / "report.html"
+    assert f"the report is {report}" in told and "ZeroDivisionError" in report.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("arguments", [("nothing.ipynb",), ("--profile", "huge")])

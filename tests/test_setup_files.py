@@ -21,6 +21,7 @@ LOCK_LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlin
 EXTRAS = {
     "notebooks.py": "lab",
     "kernels.py": "lab",
+    "run_findings.py": "lab",
     "app.py": "app",
     "app_page.py": "app",
     "normalise.py": "lab",
