@@ -37,13 +37,23 @@ def serve_app(folder: Path, *, host: str = LOOPBACK, port: int = PORT, browser: 
         ValueError: Voilà is missing, the port is taken, or ``folder`` is no whole run.
         ConnectionError: the base has to be downloaded and could not be.
     """
-    page = _voila()
+    from pricelab.app_page import notebook
+
+    _voila()
     port = free_port(host, port)
     name = _verified(folder)
+    serve_page(notebook(folder.resolve(), name), name, host=host, port=port, browser=browser)
+
+
+def serve_page(page: Any, name: str, *, host: str = LOOPBACK, port: int = PORT, browser: bool = True) -> None:
+    """Show the notebook ``page``, which goes by ``name``, without its code; the rest is as for `serve_app`."""
+    import nbformat
+
+    server_of, port = _voila(), free_port(host, port)
     with tempfile.TemporaryDirectory(prefix="pricelab-app-") as place, _own_templates():
-        path = Path(place) / "predictor.ipynb"
-        _write_page(path, folder, name)
-        server = page(config=_settings(path, host, port, browser))
+        path = Path(place) / "page.ipynb"
+        nbformat.write(page, path)
+        server = server_of(config=_settings(path, host, port, browser))
         server.initialize([])
         print(f"{name} is at {url(host, port)}\nEach open page loads the model once more. Ctrl-C ends it.", flush=True)
         if host not in (LOOPBACK, "localhost", "::1"):
@@ -96,14 +106,6 @@ def _verified(folder: Path) -> str:
     if manifest.method != "full":
         place_of(manifest.base["name"])  # a base is downloaded now, not when the first visitor comes
     return f"{manifest.base['name']}, {manifest.method}"
-
-
-def _write_page(path: Path, folder: Path, name: str) -> None:
-    import nbformat
-
-    from pricelab.app_page import notebook
-
-    nbformat.write(notebook(folder.resolve(), name), path)
 
 
 def _settings(path: Path, host: str, port: int, browser: bool) -> Any:

@@ -6,7 +6,8 @@ In CI a missing browser is a failure.
 import os
 
 import pytest
-from lab_session import Budget, Guide, Predictor, Tables, missing, workplace
+import voila_session
+from lab_session import Budget, Guide, Predictor, Tables, chromium, missing, workplace
 
 PREDICTOR = (
     "from fake_pricer import FakePricer\nfrom pricelab import PricePredictor",
@@ -23,11 +24,21 @@ TABLES = (
 
 
 @pytest.fixture(scope="session")
-def work(tmp_path_factory):
+def browser():
     if why := missing():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
-    with workplace(tmp_path_factory.mktemp("lab")) as work:
-        yield work
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def work(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRICELAB_PROFILE", "smoke")  # for kernels, which then need nothing that does not ship
+        patch.setenv("PRICELAB_CACHE", str(folder / "cache"))
+        with workplace(folder, browser) as work:
+            yield work
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +59,15 @@ def explorer(work):
 @pytest.fixture(scope="session")
 def tables(work):
     return work.open(Tables, *TABLES)
+
+
+@pytest.fixture(scope="session")
+def gallery(browser, tmp_path_factory):
+    with voila_session.gallery(tmp_path_factory.mktemp("gallery")) as gallery:
+        yield gallery
+
+
+@pytest.fixture(scope="module")
+def app(browser, tmp_path_factory):
+    with voila_session.app(tmp_path_factory.mktemp("app")) as app:
+        yield app

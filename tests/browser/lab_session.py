@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,14 +11,19 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 START_SECONDS = 60
+RUN_MS = 400_000  # until the cells of a notebook have run on a busy machine
 HEIGHT_PX = 1200  # of the window: the whole form fits, also at phone width
-NEWS_OFF = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # cells out of sight are in the page as well
+}
 
 
 def missing() -> str:
@@ -43,7 +49,7 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     """Serve ``folder / "notebooks"`` with JupyterLab; gives its address, ends the server afterwards."""
     for name in ("settings", "notebooks"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / "settings" / "overrides.json").write_text(json.dumps(NEWS_OFF))
+    (folder / "settings" / "overrides.json").write_text(json.dumps(SETTINGS))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -78,8 +84,8 @@ def _command(folder: Path, port: int) -> list[str]:
 def _environment(folder: Path) -> dict[str, str]:
     """The kernel finds pricelab and the fake pricer; nothing of the user's Jupyter is read or written."""
     paths = [str(ROOT), str(Path(__file__).parent)]
-    own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    return {**os.environ, **own, "PYTHONPATH": os.pathsep.join(paths)}
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    return {**os.environ, **{name: str(folder / name.lower()) for name in names}, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
@@ -94,14 +100,21 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def workplace(folder: Path) -> Iterator["Workplace"]:
-    """JupyterLab and a headless browser, for as many notebooks as wanted."""
+def chromium() -> Iterator[Any]:
+    """A headless browser."""
     from playwright.sync_api import sync_playwright
 
-    with jupyterlab(folder) as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM))
-        yield Workplace(folder, address, browser.new_context())  # one context: JupyterLab is loaded once
+        yield browser
         browser.close()
+
+
+@contextmanager
+def workplace(folder: Path, browser) -> Iterator["Workplace"]:
+    """JupyterLab in a browser, for as many notebooks as wanted."""
+    with jupyterlab(folder) as address:
+        yield Workplace(folder, address, browser.new_context())  # one context: JupyterLab is loaded once
 
 
 class Workplace:
@@ -114,6 +127,15 @@ class Workplace:
         """A notebook of these cells, run; ``kind`` is the form that it shows."""
         name = kind.__name__.lower()
         write_notebook(self.folder / "notebooks" / f"{name}.ipynb", *cells)
+        return self.open_written(kind, name, width)
+
+    def open_copy(self, kind: type["Lab"], path: Path, width: int = 1280) -> "Lab":
+        """A copy of the notebook at ``path``, run."""
+        shutil.copy(path, self.folder / "notebooks")
+        return self.open_written(kind, path.stem, width)
+
+    def open_written(self, kind: type["Lab"], name: str, width: int) -> "Lab":
+        """The notebook of that name, which lies in JupyterLab's folder, run."""
         page = self.context.new_page()
         page.set_viewport_size({"width": width, "height": HEIGHT_PX})
         lab = kind(page, f"{self.address}/lab/workspaces/{name}/tree/{name}.ipynb?reset")
@@ -138,7 +160,7 @@ class Lab:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click(no_wait_after=True)
         failure = self.page.locator(".jp-OutputArea-output[data-mime-type*=stderr]")
-        self.form.or_(failure).first.wait_for(timeout=120_000)
+        self.form.or_(failure).first.wait_for(timeout=RUN_MS)
         if failure.count():
             raise RuntimeError(f"the notebook failed:\n{failure.first.inner_text()}")
 

@@ -8,7 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from lab_session import ROOT, Budget, Guide, Predictor, missing, workplace
+from lab_session import ROOT, Budget, Guide, Predictor, chromium, missing, workplace
 from PIL import Image  # comes with matplotlib
 
 SHIPPED = "from pricelab import PricePredictor, need\npricer = need('small adapter')"
@@ -59,7 +59,7 @@ def main() -> None:
     if why := missing():
         raise SystemExit(why)
     given.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, workplace(Path(folder)) as work:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser, workplace(Path(folder), browser) as work:
         for name in given.only:
             form = FORMS[name](work, given.fake)
             photograph(form, given.out / f"{name}.png", DESKTOP_PX)
