@@ -67,7 +67,7 @@ def measure(path: Path) -> None:
     for key in ((base, method, batch) for base in BASES for method in METHODS for batch in BATCHES):
         if key not in runs:
             command = [sys.executable, "-m", "benchmarks.memory", "--one", *map(str, key)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+            said = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, cwd=ROOT).stdout
             runs[key] = json.loads(said.splitlines()[-1])
             print(runs[key], flush=True)
             write_json_atomic(path, {**facts, "runs": list(runs.values())})

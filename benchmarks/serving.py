@@ -160,7 +160,7 @@ def contract(examples: int = 50) -> dict[str, Any]:
         options = ["--max-examples", str(examples), "--seed", "0", "--no-color"]
         asked = [str(command), "run", f"{server.url}/openapi.json", *options]
         with tempfile.TemporaryDirectory() as place:  # it leaves a folder where it runs
-            done = subprocess.run(asked, capture_output=True, text=True, cwd=place)
+            done = subprocess.run(asked, capture_output=True, encoding="utf-8", cwd=place)
     cases = re.search(r"Test cases:\s*(.+)", done.stdout)
     version = done.stdout.split("\n", 1)[0].removeprefix("Schemathesis ").strip()
     words = cases[1].strip() if cases else done.stdout[-2000:]

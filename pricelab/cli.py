@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pricelab import cli_app, cli_pricing, cli_serving, cli_training, processes
+from pricelab import cli_app, cli_pricing, cli_serving, cli_training, platforms, processes
 from pricelab.cli_options import JsonFlag, OutFolder, Seed, as_json_text
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on ``arguments`` (default: the process's own) and leave with its exit code."""
+    platforms.prepare_console()
     try:
         app(arguments)
     except (ConnectionError, FloatingPointError, MemoryError, processes.ProcessEnded) as error:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pricelab.platforms import writes_unicode
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
@@ -55,8 +57,8 @@ def columns_of(named: Sequence[str] | None) -> dict[str, str] | None:
 
 
 def as_json_text(value: Any) -> str:
-    """Any result as JSON; paths and numpy's numbers become plain ones."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    """Any result as JSON for stdout; paths and numpy's numbers become plain ones."""
+    return json.dumps(value, indent=2, ensure_ascii=not writes_unicode(sys.stdout), default=_plain)
 
 
 def _plain(value: Any) -> str | float:

@@ -20,6 +20,7 @@ from pricelab.cli_options import (
     columns_of,
     saying_when_interrupted,
 )
+from pricelab.platforms import as_text
 
 
 def predict(
@@ -53,7 +54,7 @@ def predict(
     if (file is None) != (out is None):
         raise ValueError("give --out FILE with an input file, and only then")
     if file is None or out is None:
-        _print_estimate(Pricer.load(folder).estimate(what), as_json)
+        _print_estimate(Pricer.load(folder).estimate(as_text(what)), as_json)
         return
     check_output(file, out, overwrite)  # before the model is loaded
     if engine == "ray":

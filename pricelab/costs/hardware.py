@@ -99,7 +99,7 @@ def _gpu_watts(otherwise: float) -> float:
 
     query = ["nvidia-smi", "--id=0", "--query-gpu=power.limit", "--format=csv,noheader,nounits"]
     try:
-        return float(subprocess.run(query, capture_output=True, text=True, check=True, timeout=10).stdout)
+        return float(subprocess.run(query, capture_output=True, encoding="utf-8", check=True, timeout=10).stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return otherwise
 

@@ -28,7 +28,7 @@ def measured_peak(plan: Plan, *, keep_gradients: bool = True) -> float:
     """
     if plan.weight_format == "int8":
         raise ValueError("int8 weights are not measured on a CPU; choose precision nf4, bf16 or fp32")
-    with quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         model = _model(plan, folder)
     step, optimizer_tensors = _training_step(plan, model, keep_gradients)
     step()
