@@ -167,7 +167,7 @@ def _check_nothing_was_replaced(before: Mapping[str, str], after: Mapping[str, s
 
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", arguments[0], "--quiet", "--no-input", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *arguments[1:]], capture_output=True, text=True)
+    done = subprocess.run([*command, *arguments[1:]], capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
         raise RuntimeError(f"pip {' '.join(arguments)} failed: {' '.join(errors)}")

@@ -56,7 +56,7 @@ def repo_of_remote(folder: Path, remote: str = "origin") -> str:
     """
     instead = "give it with --repo OWNER/NAME"
     try:
-        asked = subprocess.run(["git", "remote", "get-url", remote], cwd=folder, capture_output=True, text=True)
+        asked = subprocess.run(["git", "remote", "get-url", remote], cwd=folder, capture_output=True, encoding="utf-8")
     except FileNotFoundError as error:
         raise ValueError(f"git is not installed, so the repository's address is unknown; {instead}") from error
     if asked.returncode:
