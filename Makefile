@@ -40,6 +40,7 @@ experiments: $(READY) ## repeat or complete the recorded experiments (hours on t
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.interval_coverage
 	$(BIN)/python -m benchmarks.coverage
+	$(BIN)/python -m benchmarks.scope
 	$(BIN)/python -m benchmarks.coverage_docs
 	$(BIN)/python -m benchmarks.ways
 	$(BIN)/python -m benchmarks.forgetting

@@ -50,9 +50,26 @@ def bands(facts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{facts['draws']} draws each. Written by `{facts['command']}`."])
 
 
+def scope(facts: dict[str, Any]) -> str:
+    """Which texts are told to be out of scope, by kind of catalog, as Markdown tables."""
+    parts = []
+    for name, found in facts["catalogs"].items():
+        head = ["| texts | n | by words and length | and by what the base makes of it |", "|---" * 4 + "|"]
+        rows = [
+            f"| {kind} | {row['n']} | {row['words']:.0%} | {row['blend']:.0%} |" for kind, row in found["rows"].items()
+        ]
+        told = f"Learned from {found['learned_from']:,} items; base: {found['base']}."
+        parts.append("\n".join([f"**{name.capitalize()}**", "", *head, *rows, "", told]))
+    told = f"Share told to be out of scope. Machine: {facts['machine']}. Written by `{facts['command']}`."
+    return "\n\n".join([*parts, told])
+
+
 def page() -> str:
     """The page with its sections renewed."""
-    return renewed(PAGE, {"coverage": ("coverage.json", coverage), "bands": ("coverage.json", bands)})
+    return renewed(
+        PAGE,
+        {"coverage": ("coverage.json", coverage), "bands": ("coverage.json", bands), "scope": ("scope.json", scope)},
+    )
 
 
 def _all(run: dict[str, Any]) -> str:

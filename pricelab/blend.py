@@ -67,6 +67,14 @@ class Blend:
         below[:, 0], below[:, -1] = 0, 1  # what lies outside belongs to the first and the last dollar
         return median.clip(PRICES_USD[0], PRICES_USD[-1]), np.diff(below, axis=1)
 
+    def unlike(self, states: np.ndarray) -> list[str | None]:
+        """For each of B texts why it is like nothing that was learned from, in words; None where it isn't."""
+        reach, found = float(self.probe.arrays["reach"][0]), self.probe.novelty(states)
+        return [
+            f"to the base it is like none of the training items: {far:.1f} from the nearest, where {reach:.1f} is far"
+            if far > reach else None for far in found
+        ]  # fmt: skip
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the arrays to ``blend.safetensors``; what belongs into the manifest."""
         from safetensors.numpy import save_file

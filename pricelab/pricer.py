@@ -24,6 +24,8 @@ from pricelab.states import by_length, pool
 
 DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
+_Read = tuple[np.ndarray, np.ndarray, Calibration | None, Sequence[str | None]]
+"""Of B texts: medians (B,), distributions (B, 999), their calibration, and what a read-out holds against each text."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,9 @@ class Pricer:
         answers = [_nothing_to_price() for _ in texts]
         waiting = (i for i, text in enumerate(texts) if text)
         for batch in by_length(waiting, [ids for ids, _ in prompts], "pricing", progress):
-            asked = [texts[i] for i in batch], [prompts[i] for i in batch]
-            for i, answer in zip(batch, self._batch(*asked), strict=True):
-                answers[i] = self.scope.judge(texts[i], answer)
+            found = self._batch([texts[i] for i in batch], [prompts[i] for i in batch])
+            for i, answer in zip(batch, found, strict=True):
+                answers[i] = answer
         return answers
 
     def write(self, descriptions: Sequence[str], max_new_tokens: int = 8) -> list[str]:
@@ -169,28 +171,30 @@ class Pricer:
 
     def _batch(self, texts: list[str], prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         read = self._read_blend if self.read_out == BLEND else self._read_digits
-        median, distribution, calibration = read(texts, [ids for ids, _ in prompts])
+        median, distribution, calibration, unlike = read(texts, [ids for ids, _ in prompts])
         low, high = raw_interval(distribution)
         if calibration is not None:
             low, high = calibration.widen(low, high, median)
         low, high = np.minimum(low, median).clip(min=1), np.maximum(high, median).clip(max=float(PRICES_USD[-1]))
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
-        answers = zip(median, low, high, distribution, warnings, strict=True)
-        return [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in answers]
+        columns = zip(median, low, high, distribution, warnings, strict=True)
+        answers = [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in columns]
+        return [self.scope.judge(*one) for one in zip(texts, answers, unlike, strict=True)]
 
-    def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray, Any]:
+    def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> _Read:
         tokenizer = self.base.tokenizer
         with self.running():
             distribution, _ = price_distribution(self.model, prompts, number_tokens(tokenizer), tokenizer.pad_token_id)
         half = distribution.cumsum(1) >= 0.5
         # NaN: no probabilities, arithmetic overflowed
         median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)
-        return median, distribution, self.calibration
+        return median, distribution, self.calibration, [None] * len(texts)
 
-    def _read_blend(self, texts: list[str], prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray, Any]:
+    def _read_blend(self, texts: list[str], prompts: list[list[int]]) -> _Read:
         with self.bare.running():
             states = pool(self.model, prompts, self.base.tokenizer.pad_token_id)
-        return *self.blend.read(states, self.ridge.predict(texts)), self.blend.calibration
+        median, distribution = self.blend.read(states, self.ridge.predict(texts))
+        return median, distribution, self.blend.calibration, self.blend.unlike(states)
 
     def _warning(self, text_was_cut: bool, estimate: float) -> str | None:
         if np.isnan(estimate):

@@ -2,8 +2,9 @@
 
 Fine-tuning moves the base's weights; a probe leaves them as they are and learns only how to read what the base makes of
 a text (Alain & Bengio 2016, arXiv 1610.01644, with a linear reader). With a thousand items and a small base that can be
-the better way: the kernel has few settings to get wrong, and one pass over the texts is all the base has to do. `blend`
-puts it beside the ridge on words. Introduced in notebook 10.
+the better way: the kernel has few settings to get wrong, and one pass over the texts is all the base has to do. The
+same similarities tell a text that is like none of the training items. `blend` puts it beside the ridge on words.
+Introduced in notebook 10.
 
 Notation: B texts, P poolings of states with dim numbers each, F = P·dim features, S support vectors.
 """
@@ -20,6 +21,8 @@ EPSILON = 0.1  # errors of log price up to here cost nothing
 COSTS = (1.0, 2.0, 4.0)  # C: what an error beyond costs
 WIDTHS = (0.25, 0.5)  # γ·F of the kernel exp(−γ·|x − y|²) on standardised features
 ITEMS = 3_000  # at most: a kernel holds the similarity of every pair
+RAREST = 0.99  # quantile of the training items' own novelty that new texts are compared with
+LENIENCE = 1.25  # times that is still known ground: a few words about a product are far from whole listings
 
 
 @dataclass
@@ -59,18 +62,33 @@ class Probe:
             "dual": model.dual_coef_[0].astype(np.float32), "intercept": model.intercept_.astype(np.float32),
             "range": np.array([log_price.min(), log_price.max()], np.float32),
         }  # fmt: skip
+        np.fill_diagonal(distances, np.inf)  # an item is no neighbour of itself
+        apart = _root_mean(distances[:, model.support_].min(1), flat.shape[1])
+        self.arrays["reach"] = np.array([LENIENCE * np.quantile(apart, RAREST)], np.float32)
         return self
 
     def log_price(self, states: np.ndarray) -> np.ndarray:
         """Natural logarithms of prices (B,) for pooled states (P, B, dim), within those of the training items."""
-        kept = self.arrays
-        features = (_flat(states) - kept["mean"]) / kept["scale"]
-        kernel = np.exp(-self.width / features.shape[1] * _distances(features, kept["support"]))
-        return (kernel @ kept["dual"] + kept["intercept"]).clip(*kept["range"])
+        kernel = np.exp(-self.width / len(self.arrays["mean"]) * self._to_support(states))
+        return (kernel @ self.arrays["dual"] + self.arrays["intercept"]).clip(*self.arrays["range"])
+
+    def novelty(self, states: np.ndarray) -> np.ndarray:
+        """How far the nearest support vector is (B,): root mean square over the standardised features.
+
+        Beyond ``arrays["reach"]`` there is no training item anywhere near.
+        """
+        return _root_mean(self._to_support(states).min(1), len(self.arrays["mean"]))
+
+    def _to_support(self, states: np.ndarray) -> np.ndarray:
+        """Squared distances (B, S)."""
+        features = (_flat(states) - self.arrays["mean"]) / self.arrays["scale"]
+        return _distances(features, self.arrays["support"])
 
 
-ARRAYS = ("mean", "scale", "support", "dual", "intercept", "range")
-"""What a fitted probe keeps: (F,), (F,), standardised (S, F) in 16 bits, (S,), (1,), lowest and highest log price."""
+ARRAYS = ("mean", "scale", "support", "dual", "intercept", "range", "reach")
+"""What a fitted probe keeps: (F,), (F,), standardised (S, F) in 16 bits, (S,), (1,), the lowest and the highest log
+price (2,), and the novelty (1,) beyond which a text is like no training item.
+"""
 
 
 def _flat(states: np.ndarray) -> np.ndarray:
@@ -82,6 +100,10 @@ def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     from sklearn.metrics.pairwise import euclidean_distances
 
     return euclidean_distances(left.astype(np.float32), right.astype(np.float32), squared=True)
+
+
+def _root_mean(squared: np.ndarray, features: int) -> np.ndarray:
+    return np.sqrt(squared.clip(0) / features)
 
 
 def _svr(cost: float) -> Any:

@@ -81,9 +81,12 @@ class Scope:
         """Of a text's telling words, and one word of `typical` familiarity, which keeps short texts from extremes."""
         return (self.typical + sum(self.words.get(word, 0.0) for word in found)) / (1 + len(found))
 
-    def judge(self, text: str, estimate: "PriceEstimate") -> "PriceEstimate":
-        """The estimate as it is, or out of scope with the reason and an interval as wide as what is known."""
-        if np.isnan(estimate.estimate) or (why := self.reason(text)) is None:
+    def judge(self, text: str, estimate: "PriceEstimate", unlike: str | None = None) -> "PriceEstimate":
+        """The estimate as it is, or out of scope with the reason and an interval as wide as what is known.
+
+        ``unlike`` is what a read-out holds against the text, if anything.
+        """
+        if np.isnan(estimate.estimate) or (why := self.reason(text) or unlike) is None:
             return estimate
         said = f"; {estimate.warning}" if estimate.warning else ""
         warning = f"out of scope, so don't trust this price: {why}{said}"

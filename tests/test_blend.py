@@ -49,6 +49,14 @@ def test_prices_beyond_the_range_belong_to_its_ends():
         assert distribution[:, end].min() > 0.99 and set(estimates) == {1.0 if end == 0 else 999.0}
 
 
+def test_a_text_like_none_of_the_training_items_is_told_from_the_others():
+    blend, *_ = blend_of()
+    _, states, *_ = blend_of(seed=1)
+    strange = states[:, :5] + np.float32(9)
+    assert all("like none of the training items" in reason for reason in blend.unlike(strange))
+    assert sum(reason is None for reason in blend.unlike(states)) > 190
+
+
 def test_what_was_saved_answers_the_same(tmp_path):
     blend, states, _, words = blend_of()
     blend = replace(blend, calibration=Calibration(0.1, 50))

@@ -54,3 +54,27 @@ def test_the_same_seed_gives_the_same_probe():
     first, second = (Probe().fit(states, log_price, seed=4) for _ in range(2))
     assert first.cv_log_rmse == second.cv_log_rmse
     assert all(np.array_equal(first.arrays[name], second.arrays[name]) for name in ARRAYS)
+
+
+def test_novelty_is_the_distance_to_the_nearest_training_item_and_few_of_those_are_out_of_reach():
+    states, log_price = made_up(300)
+    probe = Probe().fit(states, log_price)
+    flat = np.concatenate(list(states), axis=1)
+    support = probe.arrays["support"].astype(float)
+    new = np.concatenate(list(made_up(20, seed=3)[0]), axis=1)
+    features = (new - flat.mean(0)) / flat.std(0)
+    nearest = np.sqrt(((features[:, None] - support[None]) ** 2).mean(2)).min(1)
+    np.testing.assert_allclose(probe.novelty(made_up(20, seed=3)[0]), nearest, rtol=2e-3)
+    reach = probe.arrays["reach"][0]
+    assert (probe.novelty(made_up(500, seed=4)[0]) <= reach).mean() > 0.98  # of the same kind
+    assert (probe.novelty(made_up(500, seed=4)[0] + np.float32(4)) > reach).mean() > 0.98  # of another
+
+
+def test_the_reach_is_that_of_the_training_items_among_each_other_and_a_quarter_more():
+    states, log_price = made_up(60)
+    probe = Probe().fit(states, log_price)
+    flat = np.concatenate(list(states), axis=1)
+    features = ((flat - flat.mean(0)) / flat.std(0)).astype(np.float16).astype(float)
+    apart = np.sqrt(((features[:, None] - probe.arrays["support"].astype(float)[None]) ** 2).mean(2))
+    apart[apart < 0.01] = np.inf  # an item is no neighbour of itself
+    assert probe.arrays["reach"][0] == pytest.approx(1.25 * np.quantile(apart.min(1), 0.99), rel=0.01)

@@ -199,6 +199,13 @@ def test_out_of_scope_widens_the_interval_to_what_the_catalog_costs_and_keeps_ot
     assert (wide.low, wide.high) == (1, 999)  # never narrower than the model's own
 
 
+def test_what_a_read_out_holds_against_a_text_counts_where_words_and_length_are_fine(learned):
+    found = learned.judge("Desk lamp", estimate(), "it is like nothing")
+    assert found.warning == "out of scope, so don't trust this price: it is like nothing"
+    assert (found.low, found.high) == (learned.low, learned.high)
+    assert "telling words" in learned.judge("Lampe de bureau noire", estimate(), "it is like nothing").warning
+
+
 def test_in_scope_and_unanswered_estimates_stay_as_they_are(learned):
     nan = float("nan")
     for text, answer in (("Desk lamp", estimate()), ("qwertz", estimate(nan, nan, nan, "no probabilities"))):
