@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-all lint notebooks experiments bench clean
+.PHONY: help run lab test test-all lint notebooks experiments bench docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +57,9 @@ bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tab
 	$(BIN)/python -m benchmarks.pricing
 	$(BIN)/python -m benchmarks.serving
 
+docs: $(READY) ## build the site (notebooks, pages, reference) to site/; it loads nothing from elsewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean: ## remove .venv, executed copies and caches of tools; the model cache stays
-	rm -rf .venv executed dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv executed site dist build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
