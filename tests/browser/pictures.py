@@ -1,7 +1,7 @@
 """Are two screenshots of a form alike? A loose comparison that sees structure, not pixels.
 
-It sees: another width, a height that changed by more than a fifth, and parts that are missing, moved, or of another
-colour, where they fill about a hundredth of the picture or more. It doesn't see words, single characters, thin lines, a
+It sees another width, a height that changed by more than a seventh, and large parts that are missing, moved, or of
+another colour: about a sixth of the picture, or a strong colour on a hundredth. It doesn't see words, thin lines, a
 shift of a few pixels, or another font of about the same size: those differ between machines.
 """
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageFilter
 
-HEIGHT_TOLERANCE = 0.2  # of a reference's height: other fonts wrap lines elsewhere
+HEIGHT_TOLERANCE = 1 / 7  # of a reference's height: other fonts wrap lines elsewhere
 GRID = (16, 24)  # columns and rows that both pictures are shrunk to
 BLUR_PX = 12
-MEAN_TOLERANCE = 6.0  # of 255, over all places and the three colours
-SPOT_TOLERANCE = 70.0  # of 255, at the place that differs most
+MEAN_TOLERANCE = 6.2  # of 255, over all places and the three colours
+SPOT_TOLERANCE = 80.0  # of 255, at the place that differs most
 
 
 def differs(picture: Path, reference: Path) -> str:

@@ -32,9 +32,9 @@ serve_page(page, "gallery", port=0, browser=False)
 
 
 @contextmanager
-def app(folder: Path, *arguments: str) -> Iterator["App"]:
-    """``pricelab app`` with these arguments on a free port."""
-    with _served(folder, "-m", "pricelab", "app", *arguments, "--port", "0", "--no-browser") as served:
+def app(folder: Path, *arguments: str, cache: str | None = "") -> Iterator["App"]:
+    """``pricelab app`` with these arguments on a free port, with an empty cache of its own; None takes the user's."""
+    with _served(folder, "-m", "pricelab", "app", *arguments, "--port", "0", "--no-browser", cache=cache) as served:
         yield served
 
 
@@ -46,10 +46,11 @@ def gallery(folder: Path) -> Iterator["App"]:
 
 
 @contextmanager
-def _served(folder: Path, *command: str) -> Iterator["App"]:
+def _served(folder: Path, *command: str, cache: str | None = "") -> Iterator["App"]:
     folder.mkdir(exist_ok=True)
     environment = {
-        **os.environ, "PRICELAB_PROFILE": "smoke", "PRICELAB_CACHE": str(folder / "cache"),
+        **os.environ, "PRICELAB_PROFILE": "smoke",
+        **({} if cache is None else {"PRICELAB_CACHE": cache or str(folder / "cache")}),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]), "IPYTHONDIR": str(folder / "ipython"),
     }  # fmt: skip
     with open(folder / "app.log", "w", encoding="utf-8") as log:
