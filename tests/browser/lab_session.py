@@ -173,6 +173,7 @@ class Lab:
         return self.form.locator(".pricelab-out")
 
     def resize(self, width: int, height: int = HEIGHT_PX) -> None:
+        self.page.bring_to_front()  # a page behind another is neither laid out anew nor given keys
         size = {"width": width, "height": height}
         if self.page.viewport_size != size:
             self.page.set_viewport_size(size)
