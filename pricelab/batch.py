@@ -124,7 +124,7 @@ def _answer_rest(pricer: "Pricer", rows: "RowStream", found: "Columns", journal:
 
     if journal.rows == rows.rows:
         return
-    texts = islice(_texts(rows, found), journal.rows, None)
+    texts = islice(row_texts(rows, found), journal.rows, None)
     options: dict[str, Any] = {"disable": not progress, "leave": False, "file": progress_stream()}
     with tqdm(total=rows.rows, initial=journal.rows, desc="rows", unit="row", **options) as bar:
         while window := list(islice(texts, WINDOW)):
@@ -132,7 +132,8 @@ def _answer_rest(pricer: "Pricer", rows: "RowStream", found: "Columns", journal:
             bar.update(len(window))
 
 
-def _texts(rows: "RowStream", found: "Columns") -> Iterator[str]:
+def row_texts(rows: "RowStream", found: "Columns") -> Iterator[str]:
+    """The description of each row as it is priced, empty where the row has none."""
     from pricelab.items import listing_text
 
     names = {role: name for role in ("title", "description") if (name := getattr(found, role)) is not None}

@@ -57,30 +57,67 @@ def changes(text: str, brands: Iterable[str] = (), most: int = 2) -> dict[str, s
     }
 
 
-def _brands(text: str, brands: list[str], most: int) -> dict[str, str]:
+def brand_in(text: str, brands: Iterable[str]) -> str:
+    """The longest of ``brands`` that the text names, empty when it names none."""
     named = [brand for brand in set(brands) if replaced(text, brand, "") is not None]
-    if not named:
+    return max(named, key=lambda brand: (len(brand), brand), default="")
+
+
+def with_brand(text: str, own: str, brand: str) -> str:
+    """``text`` with ``brand`` where it names ``own``, or in front where it doesn't."""
+    return replaced(text, own, brand) or f"{brand} {text}"
+
+
+def size_in(text: str) -> str:
+    """The first size of the text as it is written, without its unit; empty when there is none."""
+    found = _SIZE.search(text)
+    return found[1] if found else ""
+
+
+def with_size(text: str, size: str) -> str:
+    """``text`` with another number as its first size; unchanged when it has none."""
+    found = _SIZE.search(text)
+    return text[: found.start(1)] + size + text[found.end(1) :] if found else text
+
+
+def condition_in(text: str) -> str:
+    """The condition that is a phrase of its own, as it is written; empty when there is none."""
+    found = _stated(text)
+    return text[found[0] : found[1]] if found else ""
+
+
+def with_condition(text: str, condition: str) -> str:
+    """``text`` in another condition: in the place of the one that is a phrase of its own, else behind."""
+    found = _stated(text)
+    if found is None:
+        return f"{text.rstrip('. ')}. {condition.capitalize()}."
+    said = condition.capitalize() if text[found[0]].isupper() else condition
+    return text[: found[0]] + said + text[found[1] :]
+
+
+def _brands(text: str, brands: list[str], most: int) -> dict[str, str]:
+    if not (own := brand_in(text, brands)):
         return {}
-    own = max(named, key=lambda brand: (len(brand), brand))
-    others = [brand for brand, _ in Counter(brands).most_common() if brand not in named][:most]
-    return {f"brand {brand}": replaced(text, own, brand) or text for brand in others}
+    others = [brand for brand, _ in Counter(brands).most_common() if replaced(text, brand, "") is None][:most]
+    return {f"brand {brand}": with_brand(text, own, brand) for brand in others}
 
 
 def _sizes(text: str) -> dict[str, str]:
-    found = _SIZE.search(text)
-    if found is None or not (size := float(found[1])):
+    size = size_in(text)
+    if not size or not float(size):
         return {}
-    sizes = {word: f"{size * factor:g}" for word, factor in (("half", 0.5), ("twice", 2))}
-    return {f"{word} the size ({found[1]} → {new})": text[: found.start(1)] + new + text[found.end(1) :]
-            for word, new in sizes.items()}  # fmt: skip
+    sizes = {word: f"{float(size) * factor:g}" for word, factor in (("half", 0.5), ("twice", 2))}
+    return {f"{word} the size ({size} → {new})": with_size(text, new) for word, new in sizes.items()}
 
 
 def _conditions(text: str) -> dict[str, str]:
+    known = condition_in(text).lower().replace("-", " ")
+    others = [state for state in CONDITIONS if not known or state not in (known, f"brand {known}")]
+    return {state: with_condition(text, state) for state in others}
+
+
+def _stated(text: str) -> tuple[int, int] | None:
     for start, end in phrases(text):
         if found := _CONDITION.fullmatch(text[start:end]):
-            before, named, after = found.groups()
-            known = named.lower().replace("-", " ")
-            others = [state for state in CONDITIONS if state not in (known, f"brand {known}")]
-            new = {state: state.capitalize() if named[0].isupper() else state for state in others}
-            return {state: text[:start] + before + said + after + text[end:] for state, said in new.items()}
-    return {state: f"{text.rstrip('. ')}. {state.capitalize()}." for state in CONDITIONS}
+            return start + found.start(2), start + found.end(2)
+    return None

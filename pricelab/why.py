@@ -59,6 +59,16 @@ class Change:
     high: float  # US dollars: largest
 
 
+@dataclass(frozen=True)
+class WhatIf:
+    """What some changes would do to one estimate."""
+
+    estimate: Any  # `PriceEstimate` of the text as it is
+    price: float  # US dollars: its median, between whole dollars
+    changes: tuple[Change, ...]
+    noise: float  # US dollars: the largest effect of rewordings that mean nothing; smaller differences say little
+
+
 @dataclass(frozen=True, repr=False)
 class Why:
     """What speaks for one estimate."""
@@ -74,10 +84,9 @@ class Why:
     @cached_property
     def _tables(self) -> list[tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]]:
         likes = [(_short(n.item.text), usd(n.item.price), f"{n.similarity:.2f}") for n in self.neighbours]
-        phrases = [(_short(p.text), _signed(p.effect)) for p in self.phrases]
+        phrases = [(_short(p.text), signed(p.effect)) for p in self.phrases]
         changes = [
-            (c.name, usd(c.price), _signed(c.difference), f"{_signed(c.low)} to {_signed(c.high)}")
-            for c in self.changes
+            (c.name, usd(c.price), signed(c.difference), f"{signed(c.low)} to {signed(c.high)}") for c in self.changes
         ]
         noise = f"mere rewording moves it by up to {usd(self.noise)}"
         tables: list[tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]] = [
@@ -120,25 +129,41 @@ def explain(
     if changes is None:
         changes = edits.changes(text, [item.brand for item in around if item.brand])
     spans = [span for span in edits.phrases(text) if edits.without(text, span).strip()]
-    shorter, said = [edits.without(text, span) for span in spans], edits.reworded(text)
-    answers = pricer.estimate([text, *shorter, *said, *changes.values()])
-    if np.isnan(answers[0].estimate):
-        raise ValueError(f"there is no price to explain: {answers[0].warning}")
-    distribution = np.array([answer.distribution for answer in answers])
-    price = quantile(distribution, 0.5)
-    effects, rest = np.split(price[0] - price[1:], [len(spans)])
+    found, effects = _read(pricer, text, [edits.without(text, span) for span in spans], changes)
     return Why(
         text=text,
-        estimate=answers[0],
-        price=float(price[0]),
+        estimate=found.estimate,
+        price=found.price,
         neighbours=tuple(nearest(pricer, text, around, neighbours)),
         phrases=tuple(
             Phrase(text[start:end], start, end, float(effect))
             for (start, end), effect in zip(spans, effects, strict=True)
         ),
-        changes=tuple(_changes(changes, distribution, price)),
-        noise=float(np.abs(rest[: len(said)]).max(initial=0.0)),
+        changes=found.changes,
+        noise=found.noise,
     )
+
+
+def what_if(pricer: Any, text: str, changes: Mapping[str, str]) -> WhatIf:
+    """What changes of ``text`` (name → changed text) would do to its price; it reads them, and up to 5 texts more.
+
+    Raises:
+        ValueError: a text with nothing to price.
+    """
+    return _read(pricer, text.strip(), [], changes)[0]
+
+
+def _read(pricer: Any, text: str, shorter: list[str], changes: Mapping[str, str]) -> tuple[WhatIf, np.ndarray]:
+    """All estimates in one batch; beside the changes, the effects of what the ``shorter`` texts leave out."""
+    said = edits.reworded(text)
+    answers = pricer.estimate([text, *shorter, *said, *changes.values()])
+    if np.isnan(answers[0].estimate):
+        raise ValueError(f"there is no price to explain: {answers[0].warning}")
+    distribution = np.array([answer.distribution for answer in answers])
+    price = quantile(distribution, 0.5)
+    effects, rest = np.split(price[0] - price[1:], [len(shorter)])
+    noise = float(np.abs(rest[: len(said)]).max(initial=0.0))
+    return WhatIf(answers[0], float(price[0]), tuple(_changes(changes, distribution, price)), noise), effects
 
 
 def nearest(pricer: Any, text: str, items: Sequence[Item], count: int = NEIGHBOURS) -> list[Neighbour]:
@@ -180,7 +205,8 @@ def _changes(changes: Mapping[str, str], distribution: np.ndarray, price: np.nda
     return found
 
 
-def _signed(dollars: float) -> str:
+def signed(dollars: float) -> str:
+    """A difference in US dollars with its sign."""
     if not np.isfinite(dollars):
         return "no price"
     return f"{'−' if dollars < 0 else '+'}${abs(dollars):,.2f}"

@@ -454,13 +454,11 @@ def test_nothing_but_core_widgets_and_no_width_in_pixels():
     assert not re.search(r"(?<!max-)(?<!min-)(?<!-)width: ?\d+px", budget_page.STYLE)
 
 
-def test_the_display_holds_the_widget_and_the_budget_in_words(monkeypatch):
-    bundles = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
+def test_the_display_holds_the_widget_and_the_budget_in_words():
     explorer = BudgetExplorer()
-    explorer._ipython_display_()
+    bundles = [explorer._repr_mimebundle_()]
     explorer.set(batch=0)
-    explorer._ipython_display_()
+    bundles.append(explorer._repr_mimebundle_())
     sound, broken = (bundle["text/plain"] for bundle in bundles)
     assert bundles[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.view.model_id
     assert sound.startswith("BudgetExplorer: a form") and "arXiv" not in sound.split("\n")[0]

@@ -168,12 +168,9 @@ def test_nothing_but_core_widgets_and_no_width_in_pixels():
     assert not re.search(r"(?<!max-)(?<!-)width: ?\d+px", guide.STYLE)
 
 
-def test_the_display_holds_the_widget_and_the_advice_in_words(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+def test_the_display_holds_the_widget_and_the_advice_in_words():
     form = DecisionGuide(**CLASSICAL)
-    form._ipython_display_()
-    [bundle] = shown
+    bundle = form._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == form.view.model_id
     words = bundle["text/plain"]
     assert words.startswith("DecisionGuide: a form") and words.endswith(str(form.advice))

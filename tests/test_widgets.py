@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import leaves
 
 from pricelab.widgets import PredictorState, PricePredictor, cards
-from pricelab.widgets.predictor import EXAMPLES, MAX_CHARACTERS, labelled
+from pricelab.widgets.predictor_examples import EXAMPLES, by_category
+from pricelab.widgets.predictor_state import MAX_CHARACTERS
 
-DRILL = EXAMPLES["Cordless drill driver kit"]
+DRILL = EXAMPLES["tools"]["Cordless drill driver kit"]
 
 
 def estimate(price=89.0, warning=None):
@@ -59,6 +62,13 @@ class Page(html.parser.HTMLParser):
 
 
 OUR_ELEMENTS = {"div", "p", "bdi", "section", "svg", "path", "span", "strong"}
+
+
+def press(predictor, button):
+    """Click a button and wait until the work that it starts has ended."""
+    button.click()
+    assert predictor.work.wait(10)
+
 
 # ---- state
 
@@ -163,7 +173,7 @@ def test_the_form_is_busy_while_it_estimates():
 
     pricer.estimate = slow
     predictor.box.value = DRILL
-    predictor.button.click()
+    press(predictor, predictor.button)
     [(disabled, words, page)] = seen
     assert disabled and words == "Estimating…" and "Estimating…" in page
     assert not predictor.button.disabled and predictor.button.description == "Estimate price"
@@ -193,31 +203,39 @@ def test_an_untuned_base_without_a_price_shows_no_number():
 
 def test_an_error_stands_inline_and_is_announced():
     predictor = PricePredictor(Pricer())
-    predictor.button.click()
+    press(predictor, predictor.button)
     assert 'role="alert"' in predictor.result.value and "is empty" in predictor.result.value
 
 
 def test_an_example_fills_the_box_and_asks():
     predictor = PricePredictor(Pricer(), examples={"Pens": "Ballpoint pens, pack of 12"})
     [pens] = predictor.examples
-    pens.click()
+    press(predictor, pens)
     assert predictor.box.value == predictor.state.text == "Ballpoint pens, pack of 12"
 
 
 def test_examples_without_labels_get_their_first_line():
-    assert labelled(["Garden hose, 20 m\nwith fittings"]) == {"Garden hose, 20 m": "Garden hose, 20 m\nwith fittings"}
-    assert labelled([]) == {} and PricePredictor(Pricer(), examples=[]).examples == []
+    hose = "Garden hose, 20 m\nwith fittings"
+    assert by_category([hose]) == {"": {"Garden hose, 20 m": hose}}
+    assert PricePredictor(Pricer(), examples=[]).examples == []
+
+
+def test_examples_come_by_category():
+    predictor = PricePredictor(Pricer())
+    assert list(predictor.category.options) == list(EXAMPLES) and len(EXAMPLES) >= 4
+    for category, group in EXAMPLES.items():
+        predictor.category.value = category
+        there = [button for button in predictor.examples if button.layout.display != "none"]
+        assert [button.description for button in there] == list(group)
+        press(predictor, there[-1])
+        assert predictor.state.text == list(group.values())[-1] and predictor.state.status == "answered"
 
 
 def test_the_button_follows_the_box_in_tab_order():
     predictor = PricePredictor(Pricer())
     order = [widget for widget in leaves(predictor.view) if isinstance(widget, ipywidgets.Button | ipywidgets.Textarea)]
-    assert order == [predictor.box, predictor.button, *predictor.examples]
-
-
-def leaves(widget):
-    children = getattr(widget, "children", None)
-    return [widget] if children is None else [leaf for child in children for leaf in leaves(child)]
+    assert order[:3] == [predictor.box, predictor.button, predictor.cancel]
+    assert order[3 : 3 + len(predictor.examples)] == predictor.examples
 
 
 @pytest.mark.parametrize("act", ["type", "click"])
@@ -227,8 +245,8 @@ def test_whatever_happens_the_kernel_writes_to_box_and_buttons_alike(monkeypatch
     if act == "type":
         predictor.box.value = "a kettle"
     else:
-        predictor.button.click()
-    assert {predictor.box, predictor.button, *predictor.examples} <= written
+        press(predictor, predictor.button)
+    assert {predictor.box, predictor.button, predictor.cancel, *predictor.examples} <= written
 
 
 def test_nothing_but_core_widgets_is_used():
@@ -241,17 +259,36 @@ def test_no_width_is_fixed_in_pixels():
     assert all("px" not in (leaf.layout.width or "") for leaf in leaves(PricePredictor(Pricer()).view))
 
 
-def test_the_display_holds_the_widget_and_words_for_where_it_does_not_run(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+def test_the_display_holds_the_widget_and_words_for_where_it_does_not_run():
     predictor = PricePredictor(Pricer())
-    predictor._ipython_display_()
+    bundle = predictor._repr_mimebundle_()
     predictor.ask(DRILL)
-    predictor._ipython_display_()
-    before, after = (bundle["text/plain"] for bundle in shown)
-    assert shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == predictor.view.model_id
+    before, after = bundle["text/plain"], predictor._repr_mimebundle_()["text/plain"]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == predictor.view.model_id
     assert "JupyterLab or Colab" in before and "$" not in before
     assert "Cordless drill driver kit" in after and "$89, 80 % likely between" in after
+
+
+def test_the_display_holds_the_answer_as_plain_html_too():
+    predictor = PricePredictor(Pricer())
+    predictor.ask("<script>alert(1)</script> drill")
+    page = predictor._repr_mimebundle_(include=None, exclude=None)["text/html"]
+    text = Page(page).text
+    assert "<script>alert(1)</script> drill" in text and "$89" in text and "80 % likely between $62 and $134" in text
+    assert Page(page).elements <= OUR_ELEMENTS | {"style"}
+    assert not re.search(r">[^<$]*\$[^<]+\$", page)  # no two dollar signs in one piece of text: no formula
+
+
+def test_where_the_fallback_might_hide_the_widget_there_is_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    assert "text/html" not in PricePredictor(Pricer())._repr_mimebundle_()
+
+
+def test_ipython_shows_the_bundle_and_writes_nothing_else():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    data, _ = InteractiveShell.instance().display_formatter.format(PricePredictor(Pricer()))
+    assert set(data) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
 
 
 # ---- text from outside

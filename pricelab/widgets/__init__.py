@@ -3,6 +3,7 @@
 from pricelab.widgets.budget import BudgetExplorer
 from pricelab.widgets.budget_state import BudgetState
 from pricelab.widgets.guide import DecisionGuide, GuideState
-from pricelab.widgets.predictor import PredictorState, PricePredictor
+from pricelab.widgets.predictor import PricePredictor
+from pricelab.widgets.predictor_state import PredictorState
 
 __all__ = ["BudgetExplorer", "BudgetState", "DecisionGuide", "GuideState", "PredictorState", "PricePredictor"]

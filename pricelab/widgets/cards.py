@@ -1,20 +1,23 @@
-"""The answer of the price predictor as HTML: one card a model, a chart in it, errors in words.
+"""What the price predictor says as HTML: one card a model with a chart in it, tables, errors in words.
 
 Every text from outside passes ``view.shown``. The charts are inline SVG, told apart by name and form (filled, outlined)
 as well as by colour.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from pricelab.items import one_line
 from pricelab.plots import BLUE, VERMILION, price_histogram, usd
 from pricelab.widgets.view import shown, style
 
 ECHO_CHARACTERS = 160  # how much of a description is repeated above its price
+CELL_CHARACTERS = 90  # and in a table
 CHART_WIDTH, CHART_HEIGHT, BASELINE = 400, 92, 85  # in units of the chart, which stretches to its card
 TICKS_USD = (1, 10, 100, 1000)
 
-STYLE = style("""
+ANSWER_STYLE = """
 .pricelab textarea { min-height: 6em; resize: vertical; }
 .pricelab .widget-textarea { flex-direction: column; align-items: stretch; }
 .pricelab .widget-textarea .widget-label { text-align: left; width: auto; font-weight: 600; }
@@ -27,7 +30,44 @@ STYLE = style("""
 .pricelab-chart div { position: relative; height: 1.5em; }
 .pricelab-chart span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .pricelab-out .pricelab-price { font-size: 2.4rem; line-height: 1.2; font-weight: 600; margin: 0; }
-""")
+"""
+
+PARTS_STYLE = f"""
+.pricelab-row {{ display: flex; flex-flow: row wrap; align-items: center; gap: 0.35rem; margin: 0 2px;
+  overflow: visible; }}
+.pricelab-row button {{ margin: 0; }}
+.pricelab .pricelab-cancel {{ border: 1px solid currentColor; background: none; }}
+.pricelab .pricelab-examples {{ margin: 0.4rem 2px; }}
+.pricelab .pricelab-examples .widget-dropdown {{ flex-direction: row; align-items: center; gap: 0.4rem; margin: 0; }}
+.pricelab .pricelab-examples select {{ width: auto; }}
+.pricelab-tabs {{ margin-top: 0.8rem; border-bottom: 1px solid #808080; gap: 0.2rem; }}
+.pricelab-tabs button {{ border: 1px solid transparent; border-bottom: none; border-radius: 6px 6px 0 0;
+  background: none; height: auto; min-height: 2.2em; padding: 0.2em 0.8em; line-height: 1.4; }}
+.pricelab-tabs button.pricelab-open {{ border-color: #808080; font-weight: 600;
+  box-shadow: inset 0 3px 0 0 {BLUE}; }}
+.pricelab-part {{ padding: 0.5rem 0 0.2rem; overflow: visible; gap: 0.4rem; }}
+.pricelab-fields {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); gap: 0.3rem 1rem;
+  align-items: end; overflow: visible; }}
+.pricelab-out .pricelab-change {{ font-size: 1.5rem; line-height: 1.3; font-weight: 600; margin: 0.1em 0; }}
+.pricelab-out table {{ border-collapse: collapse; width: 100%; margin: 0.4em 0; font-size: inherit; }}
+.pricelab-out :is(th, td) {{ text-align: left; vertical-align: top; padding: 0.25em 0.8em 0.25em 0;
+  border-bottom: 1px solid #80808080; white-space: normal; background: none; }}
+.pricelab-out th {{ font-weight: 600; overflow-wrap: normal; }}
+.pricelab-out tr > .pricelab-figure {{ text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal; }}
+.pricelab-out caption {{ text-align: left; font-weight: 600; padding: 0.2em 0; color: inherit; }}
+.pricelab-out a.pricelab-download {{ font-weight: 600; color: inherit; text-decoration: underline; }}
+.pricelab .widget-hprogress {{ height: 1.2em; width: auto; margin: 0; }}
+@media (max-width: 40rem) {{
+  .pricelab-out :is(table, caption, tbody, tr, td) {{ display: block; }}
+  .pricelab-out thead {{ display: none; }}
+  .pricelab-out tr {{ border-bottom: 1px solid #80808080; padding: 0.3em 0; }}
+  .pricelab-out tr > td, .pricelab-out tr > .pricelab-figure {{ border: none; padding: 0; text-align: left; }}
+  .pricelab-out td:first-child {{ font-weight: 600; }}
+  .pricelab-out td + td:not(:empty)::before {{ content: attr(data-column) ": "; }}
+}}
+"""
+
+STYLE = style(ANSWER_STYLE, PARTS_STYLE)
 
 
 def result(description: str, answer: Any, untuned: Any = None, name: str = "") -> str:
@@ -35,11 +75,46 @@ def result(description: str, answer: Any, untuned: Any = None, name: str = "") -
     cards = [card("Fine-tuned", name, answer, filled=True)]
     if untuned is not None:
         cards.append(card("Untuned base, for comparison", "", untuned, filled=False))
-    echo = description.strip()
-    if len(echo) > ECHO_CHARACTERS:
-        echo = echo[:ECHO_CHARACTERS] + "…"
-    heading = f'<p>Price of <bdi class="pricelab-echo">“{shown(echo)}”</bdi></p>'
+    heading = f"<p>Price of {echo(description)}</p>"
     return _page("status", f'{heading}<div class="pricelab-cards">{"".join(cards)}</div>')
+
+
+def echo(description: str) -> str:
+    """The beginning of a description in quotes, as typed."""
+    text = description.strip()
+    if len(text) > ECHO_CHARACTERS:
+        text = text[:ECHO_CHARACTERS] + "…"
+    return f'<bdi class="pricelab-echo">“{shown(text)}”</bdi>'
+
+
+def short(text: str) -> str:
+    """A text on one line, cut to what a cell of a table holds."""
+    line = one_line(text)
+    return line if len(line) <= CELL_CHARACTERS else line[: CELL_CHARACTERS - 1] + "…"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", figures: Sequence[int] = ()) -> str:
+    """A table; the columns numbered in ``figures`` are set to the right. Every cell is escaped."""
+
+    def mark(column: int) -> str:
+        return ' class="pricelab-figure"' if column in figures else ""
+
+    heads = "".join(f'<th scope="col"{mark(column)}>{shown(name)}</th>' for column, name in enumerate(head))
+    lines = "".join(
+        "".join(
+            # a narrow page sets each cell on a line of its own, with its column's name in front
+            f'<td data-column="{shown(head[column])}"{mark(column)}>{f"<bdi>{shown(cell)}</bdi>" if cell else ""}</td>'
+            for column, cell in enumerate(row)
+        ).join(("<tr>", "</tr>"))
+        for row in rows
+    )
+    title = f"<caption>{shown(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def panel(content: str) -> str:
+    """A part of the form below the answer; ``content`` is HTML."""
+    return f'<div class="pricelab-out">{content}</div>'
 
 
 def note(words: str) -> str:
@@ -47,9 +122,9 @@ def note(words: str) -> str:
     return _page("status", f"<p>{shown(words)}</p>")
 
 
-def error(words: str) -> str:
+def error(words: str, what: str = "No price") -> str:
     """What went wrong and what to do, read out at once by a screen reader."""
-    return _page("alert", f'<p class="pricelab-note"><strong>No price:</strong> <bdi>{shown(words)}</bdi></p>')
+    return _page("alert", f'<p class="pricelab-note"><strong>{shown(what)}:</strong> <bdi>{shown(words)}</bdi></p>')
 
 
 def card(title: str, name: str, estimate: Any, *, filled: bool) -> str:

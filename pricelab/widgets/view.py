@@ -6,6 +6,8 @@ colour.
 """
 
 import html
+import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,6 +52,11 @@ def _visible(character: str) -> str:
     return "\ufffd" if 0xD800 <= code < 0xE000 else character  # half a character cannot be sent
 
 
+def without_formulas(page: str) -> str:
+    """HTML whose dollar signs stand alone, so that no page sets what is between two of them as a formula."""
+    return re.sub(r">[^<]+", lambda text: text[0].replace("$", "<span>$</span>"), page)
+
+
 def keep_order(widgets: Iterable[Any]) -> None:
     """Keep a change of one control ahead of the click on another that follows it.
 
@@ -61,15 +68,20 @@ def keep_order(widgets: Iterable[Any]) -> None:
 
 
 class Form:
-    """Shows ``view`` where widgets run, and ``repr(self)`` where they don't."""
+    """Shows ``view`` where widgets run; elsewhere ``static()``, or ``repr(self)`` where there is no HTML either."""
 
     view: Any  # the outermost widget
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        display({"text/plain": repr(self), WIDGET_VIEW: view}, raw=True)
+        bundle = {"text/plain": repr(self), WIDGET_VIEW: view}
+        if "google.colab" not in sys.modules:  # Colab runs widgets; whether it prefers them to HTML isn't documented
+            bundle["text/html"] = without_formulas(self.static())
+        return bundle
+
+    def static(self) -> str:
+        """The form as HTML that does nothing, for where widgets don't run."""
+        return f"<pre>{shown(repr(self))}</pre>"
 
     def _how(self) -> str:
         """What to say where widgets do not run, for example in a notebook that is only read."""

@@ -2,7 +2,7 @@
 
 import pytest
 from axe_check import violations
-from test_predictor import HOSTILE
+from test_predictor import HOSTILE, as_shown
 
 pytestmark = pytest.mark.browser
 DRILL = "Cordless drill driver kit, 18 V, two batteries"
@@ -35,9 +35,9 @@ def test_no_serious_violation(page):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_runs_nothing_and_loads_nothing(page, name):
     text = HOSTILE[name]
-    page.ask(text, shows="80 % likely")
+    page.ask(text, shows=f"“{as_shown(text)}”")
     page.page.wait_for_timeout(100)  # time enough for an event handler to fire
-    assert page.form.locator(".pricelab-echo").first.text_content() == f"“{text.replace(chr(0), '␀')}”"
+    assert page.form.locator(".pricelab-echo").first.text_content() == f"“{as_shown(text)}”"
     assert page.page.evaluate("window.hit === undefined")
     assert page.dialogs == [] and page.outside == []
 

@@ -1,6 +1,7 @@
 """The price predictor in JupyterLab, in a real browser: it answers, refuses in words, and executes no text."""
 
 import pytest
+from predictor_parts import close_parts, open_part
 
 pytestmark = pytest.mark.browser
 
@@ -13,6 +14,7 @@ def calm(lab):
     lab.dialogs.clear()
     lab.page.evaluate("delete window.hit")
     lab.resize(1280)
+    close_parts(lab)
     lab.ask("", shows="is empty")
     yield
     assert lab.dialogs == []
@@ -42,6 +44,7 @@ def test_a_click_never_overtakes_the_text_before_it(lab):
 
 
 def test_an_example_is_priced_with_one_click(lab):
+    lab.form.get_by_label("Examples").select_option("kitchen")
     lab.form.get_by_role("button", name="Electric kettle").click()
     lab.result.filter(has_text="80 % likely").wait_for()
     assert lab.box.input_value().startswith("Electric kettle")
@@ -71,17 +74,52 @@ def test_a_phone_shows_all_without_scrolling_sideways(lab):
 
 HOSTILE = {
     "script": "<script>window.hit = 1</script>",
+    "script with a source": "<SCRIPT SRC=//example.invalid/x.js></SCRIPT>",
+    "script in pieces": "<scr<script>ipt>window.hit = 1</scr</script>ipt>",
     "img": "<img src=x onerror='window.hit = 1'>",
+    "img without quotes": "<img/src=x/onerror=window.hit=1>",
     "svg": "<svg onload='window.hit = 1'></svg>",
+    "svg script": "<svg><script>window.hit = 1</script></svg>",
+    "animation": "<svg><animate onbegin='window.hit = 1' attributeName=x dur=1s>",
+    "math": "<math><mtext><table><mglyph><style><img src=x onerror='window.hit = 1'>",
     "iframe": "</bdi></p></div><iframe srcdoc='<script>parent.hit = 1</script>'></iframe>",
+    "object": "<object data='javascript:window.hit = 1'></object><embed src='javascript:window.hit = 1'>",
+    "form": "<form action='javascript:window.hit = 1'><input autofocus onfocus='window.hit = 1'></form>",
+    "button": "<button formaction='javascript:window.hit = 1' autofocus onfocus='window.hit = 1'>x</button>",
+    "body": "<body onload='window.hit = 1' onpageshow='window.hit = 1'>",
+    "meta": "<meta http-equiv=refresh content='0;url=javascript:window.hit=1'><base href=javascript:/x/>",
+    "template": "<template><img src=x onerror='window.hit = 1'></template><noscript><p title='</noscript><img src=x>'>",
     "attribute": "\"'><details open ontoggle='window.hit = 1'>",
+    "backticks": "`><img src=`x` onerror=`window.hit = 1`>",
     "broken": "<b <i onclick=<!-- <![CDATA[ <style>* { display: none }",
+    "end of text": "</textarea></style></title></script><img src=x onerror='window.hit = 1'>",
+    "comment": "<!--><img src=x onerror='window.hit = 1'>-->",
     "entities": "&lt;script&gt; &amp;amp; &#60;img&#62; &nbsp",
+    "entities that become markup": "&#x3c;img src=x onerror=&#x77;indow.hit=1&#x3e;",
     "link": "[x](javascript:alert(1)) <a href='javascript:alert(1)'>x</a>",
+    "data address": "data:text/html,<script>alert(1)</script> vbscript:msgbox(1)",
+    "css": "<style>@import 'x'; .pricelab { background: url(javascript:alert(1)) } *{display:none}</style>",
+    "css in an attribute": "<p style='width: expression(alert(1)); position: fixed; inset: 0; background: red'>x</p>",
     "formula": "$\\href{javascript:alert(1)}{x}$ and \\(x\\)",
+    "formula of a spreadsheet": "=cmd|' /C calc'!A0 and @SUM(1+1) and +1",
+    "template language": "{{ constructor.constructor('window.hit = 1')() }} ${window.hit = 1} <%= 1 %> {% raw %}",
+    "markdown": "# x\n![x](javascript:alert(1))\n```html\n<b>x</b>\n```",
+    "terminal": "\u001b[31mred\u001b[0m \u0007 \u0008",
     "null": "null\u0000byte",
     "rtl": "\u202egnp.exe\u202c مثقاب שלום",
+    "rtl alone": "مثقاب لاسلكي مع بطاريتين",
+    "rtl unfinished": "drill \u202e\u2066\u2067 ten dollars",
+    "zero width": "dri\u200b\u200c\u200d\ufeffll \u2060x",
+    "combining": "d" + "\u0335\u0489\u0346" * 30 + "rill",
+    "emoji": "🎉👩\u200d👩\u200d👧🏳️\u200d🌈 ☠\ufe0f",
+    "one long word": "x" * 150,
+    "not a character": "a\ufffeb \ufdd0 \U0010ffff",
 }
+
+
+def as_shown(text):
+    """What the page shows of a text: control characters as their visible signs."""
+    return "".join(chr(0x2400 + ord(c)) if ord(c) < 32 and c not in "\t\n" else c for c in text)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -89,7 +127,20 @@ def test_a_hostile_text_is_shown_as_typed_and_runs_nothing(lab, name):
     text = HOSTILE[name]
     lab.ask(text, shows="80 % likely")
     lab.page.wait_for_timeout(100)  # time enough for an event handler to fire
-    assert lab.form.locator(".pricelab-echo").text_content() == f"“{text.replace(chr(0), '␀')}”"
+    assert lab.form.locator(".pricelab-echo").text_content() == f"“{as_shown(text)}”"
     assert lab.page.evaluate("window.hit === undefined")
-    assert lab.form.locator("script, img, iframe, details, a, i").count() == 0
+    forbidden = "script, img, iframe, object, embed, form, input, details, a, i, b, body, meta, base, math, template"
+    assert lab.result.locator(f"{forbidden}, [style*=fixed]").count() == 0
     assert lab.form.locator("svg").count() == 2  # the two charts
+    assert lab.result.evaluate("part => part.scrollWidth <= part.clientWidth")
+
+
+def test_hostile_texts_stand_in_the_history_as_typed_too(lab):
+    texts = [text for text in HOSTILE.values() if "\n" not in text and len(text) < 80][:15]
+    for text in texts:
+        lab.ask(text, shows=f"“{as_shown(text)}”")
+    history = open_part(lab, "History")
+    shown = [cell.text_content() for cell in history.locator("td:nth-child(2)").all()][: len(texts)]
+    close_parts(lab)
+    assert shown == [" ".join(as_shown(text).split()) for text in reversed(texts)]
+    assert lab.page.evaluate("window.hit === undefined")
