@@ -28,7 +28,7 @@ ANSWER_STYLE = """
 .pricelab-chart { margin: 0.5rem 1.5rem 0; text-align: center; font-size: 0.85em; }
 .pricelab-chart svg { display: block; width: 100%; height: 6rem; overflow: visible; }
 .pricelab-chart div { position: relative; height: 1.5em; }
-.pricelab-chart span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.pricelab-chart div > span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .pricelab-out .pricelab-price { font-size: 2.4rem; line-height: 1.2; font-weight: 600; margin: 0; }
 """
 
