@@ -10,21 +10,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
+from packaging.requirements import Requirement
+
+from pricelab.colab import on_colab
+from pricelab.hazards import Check, hazards
+from pricelab.installed import fits, installed_version, requirements
 from pricelab.show import html_table
 
 HUB_TIMEOUT_SECONDS = 2.0
 FREE_MEMORY_NEEDED_GB = 3.0  # QLoRA on SmolLM2-135M at batch 16, with the notebook's own needs
-FREE_DISK_NEEDED_GB = 2.0  # the wheel, the converted base, a few runs
-OLDEST_TORCHAO_FOR_PEFT = "0.16"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report."""
-
-    name: str
-    value: str  # what was found, in words
-    cure: str = ""  # what to do about it; empty when all is well
+FREE_DISK_NEEDED_GB = 2.0  # the wheel, the converted base, a few runs; a base from the hub comes on top
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +38,7 @@ class Report:
         return {"problems": len(self.problems), "checks": [asdict(check) for check in self.checks]}
 
     def _repr_html_(self) -> str:
-        rows = [(check.name, check.value, check.cure) for check in self.checks]
+        rows = [(check.name, check.value, check.cure or check.note) for check in self.checks]
         return html_table(("what", "found", "cure"), rows, caption=self._closing())
 
     def _closing(self) -> str:
@@ -55,7 +50,8 @@ class Report:
         lines = []
         for check in self.checks:
             lines.append(f"{'!' if check.cure else ' '} {check.name:<{width}}  {check.value}")
-            lines += [f"  {'':<{width}}  cure: {check.cure}"] if check.cure else []
+            told = {"cure": check.cure, "note": check.note}
+            lines += [f"  {'':<{width}}  {kind}: {text}" for kind, text in told.items() if text]
         return "\n".join([*lines, "", self._closing()])
 
     __repr__ = __str__
@@ -66,7 +62,7 @@ def examine() -> Report:
     from pricelab.platforms import examine_platform
 
     platform = (Check(*found) for found in examine_platform())
-    checks = (_python(), *platform, *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_hazards())
+    checks = (_python(), *platform, *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_known_hazards())
     return Report(checks)
 
 
@@ -101,7 +97,10 @@ def _memory() -> Check:
 
     memory = psutil.virtual_memory()
     free_gb = memory.available / 1e9
-    cure = "" if free_gb >= FREE_MEMORY_NEEDED_GB else _too_little(FREE_MEMORY_NEEDED_GB, "close other programs")
+    advice = (
+        "choose Runtime → Disconnect and delete runtime, then begin again" if on_colab() else "close other programs"
+    )
+    cure = "" if free_gb >= FREE_MEMORY_NEEDED_GB else _too_little(FREE_MEMORY_NEEDED_GB, advice)
     return Check("memory", f"{free_gb:.1f} of {memory.total / 1e9:.1f} GB free", cure)
 
 
@@ -114,12 +113,26 @@ def _disk() -> Check:
         return Check("disk", f"no cache folder: {error}", "set PRICELAB_CACHE to a folder that you may write to")
     free_gb = shutil.disk_usage(folder).free / 1e9
     advice = "make room, or set PRICELAB_CACHE to a folder on another disk"
-    cure = "" if free_gb >= FREE_DISK_NEEDED_GB else _too_little(FREE_DISK_NEEDED_GB, advice)
+    needed_gb = FREE_DISK_NEEDED_GB + _download_gb()
+    cure = "" if free_gb >= needed_gb else _too_little(needed_gb, advice)
     return Check("disk", f"{free_gb:.1f} GB free for the cache", cure)
 
 
+def _download_gb() -> float:
+    """Weights of the profile's base that may have to come from the hub, at 2 bytes each; 0 where that is unknown."""
+    try:
+        from pricelab.costs.shapes import SHAPES
+        from pricelab.profiles import detect
+
+        owner, _, name = detect().base.partition("/")
+    except (ImportError, ValueError):  # told as a fault of torch or of the profile
+        return 0.0
+    shape = SHAPES.get(name.removesuffix("-Base"))
+    return 2.0 * shape.parameters / 1e9 if shape else 0.0
+
+
 def _too_little(needed_gb: float, advice: str) -> str:
-    return f"fine-tuning wants {needed_gb:g} GB: {advice}"
+    return f"fine-tuning wants {needed_gb:.1f} GB: {advice}"
 
 
 def _hub() -> Check:
@@ -166,41 +179,27 @@ def _profile() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    from packaging.requirements import Requirement
-
     try:
-        requirements = metadata.requires("pricelab") or []
+        needed = requirements()
     except metadata.PackageNotFoundError:
         yield Check("pricelab", "imported, but not installed", 'run `pip install -e ".[lab]"` in its repository')
         return
-    for requirement in map(Requirement, requirements):
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield _package(requirement.name, str(requirement.specifier))
+    for requirement in needed:
+        yield _package(requirement)
 
 
-def _package(name: str, bounds: str) -> Check:
-    from packaging.specifiers import SpecifierSet
-
-    version = installed_version(name)
+def _package(requirement: Requirement) -> Check:
+    name, version = requirement.name, installed_version(requirement.name)
     if version is None:
-        return Check(name, "missing", f'pip install "{name}{bounds}"')
-    if not SpecifierSet(bounds).contains(version, prereleases=True):
-        return Check(name, f"{version}, needs {bounds}", f'pip install "{name}{bounds}"')
+        return Check(name, "missing", f'pip install "{name}{requirement.specifier}"')
+    if not fits(requirement, version):
+        wanted = requirement.specifier
+        return Check(name, f"{version}, needs {wanted}", f'pip install "{name}{wanted}"')
     return Check(name, version)
 
 
-def _hazards() -> Iterator[Check]:
-    from packaging.version import Version
-
-    torchao = installed_version("torchao")
-    if torchao and Version(torchao) < Version(OLDEST_TORCHAO_FOR_PEFT):
-        told = f"{torchao}: peft refuses 16-bit LoRA beside torchao older than {OLDEST_TORCHAO_FOR_PEFT}"
-        yield Check("torchao", told, "pip uninstall -y torchao (pricelab does not use it), then restart Python")
-
-
-def installed_version(name: str) -> str | None:
-    """The installed version of a distribution, or None."""
+def _known_hazards() -> Iterator[Check]:
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+        yield from hazards()
+    except Exception as error:  # a broken torch is told above; one broken check must not hide the others
+        yield Check("hazards", f"could not be looked for: {error}", "mend torch first")

@@ -477,4 +477,5 @@ def test_doctor_leaves_with_1_when_there_is_a_problem(command, monkeypatch):
     monkeypatch.setattr(doctor, "examine", lambda: broken)
     code, out, _ = command("doctor", "--json")
     assert code == 1 and json.loads(out)["problems"] == 1
-    assert json.loads(out)["checks"][1] == {"name": "torch", "value": "missing", "cure": "pip install torch"}
+    told = json.loads(out)["checks"][1]
+    assert told == {"name": "torch", "value": "missing", "cure": "pip install torch", "note": ""}

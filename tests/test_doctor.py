@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from huggingface_hub import constants
 
-from pricelab import doctor
+from pricelab import doctor, installed
 from pricelab.doctor import Check, Report
 
 
 def test_a_report_covers_the_machine_and_every_requirement(monkeypatch):
-    monkeypatch.setattr(doctor.metadata, "requires", lambda _: ["torch>=2.11", 'pytest>=8; extra == "test"'])
+    monkeypatch.setattr(installed.metadata, "requires", lambda _: ["torch>=2.11", 'pytest>=8; extra == "test"'])
     checks = {check.name: check for check in doctor.examine().checks}
     assert {"Python", "torch", "device", "dtype", "memory", "disk", "model hub", "profile"} <= set(checks)
     assert "pytest" not in checks, "what only an extra asks for is no requirement"
@@ -28,15 +28,26 @@ def test_the_text_marks_each_problem_and_says_its_cure():
 
 @pytest.mark.parametrize("requirement", ["no-such-package>=1", "pytest>=999"])
 def test_a_missing_or_old_package_is_a_problem_with_its_cure(requirement, monkeypatch):
-    monkeypatch.setattr(doctor.metadata, "requires", lambda _: [requirement])
+    monkeypatch.setattr(installed.metadata, "requires", lambda _: [requirement])
     (check,) = doctor._packages()
     assert check.cure == f'pip install "{requirement}"'
 
 
-def test_an_old_torchao_is_a_hazard(monkeypatch):
-    for version, problems in (("0.10.0", 1), ("0.16.0", 0), (None, 0)):
-        monkeypatch.setattr(doctor, "installed_version", lambda _, version=version: version)
-        assert len(list(doctor._hazards())) == problems
+def test_a_note_is_told_and_is_no_problem():
+    report = Report((Check("bf16", "none", note="nothing to do"), Check("Python", "3.11")))
+    assert str(report) == "  bf16    none\n          note: nothing to do\n  Python  3.11\n\nThis machine will do."
+    assert "nothing to do" in report._repr_html_()
+
+
+def test_known_hazards_are_looked_for_and_one_that_breaks_hides_nothing_else(monkeypatch):
+    def broken():
+        yield Check("torchao", "old", "remove it")
+        raise OSError("no such library")
+
+    monkeypatch.setattr(doctor, "hazards", broken)
+    monkeypatch.setattr(installed.metadata, "requires", lambda _: [])
+    names = [check.name for check in doctor.examine().problems]
+    assert names[-2:] == ["torchao", "hazards"]
 
 
 def test_too_little_memory_or_disk_is_a_problem(monkeypatch):
@@ -45,6 +56,24 @@ def test_too_little_memory_or_disk_is_a_problem(monkeypatch):
     assert "close other programs" in doctor._memory().cure
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("usage", "free")(1e9))
     assert "PRICELAB_CACHE" in doctor._disk().cure
+
+
+def test_on_colab_the_cure_for_little_memory_is_another_machine(monkeypatch):
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: namedtuple("memory", "available total")(1e9, 13e9))
+    assert "Disconnect and delete runtime" in doctor._memory().cure
+
+
+def test_weights_that_come_from_the_hub_count_as_needed_disk(monkeypatch):
+    """Qwen3-1.7B-Base has 1.72 B parameters (its model card), 3.4 GB in 16 bits."""
+    monkeypatch.setenv("PRICELAB_PROFILE", "colab")
+    assert doctor._download_gb() == pytest.approx(3.44, abs=0.01)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("usage", "free")(4e9))
+    assert "wants 5.4 GB" in doctor._disk().cure
+    monkeypatch.setenv("PRICELAB_PROFILE", "laptop")
+    assert not doctor._disk().cure
+    monkeypatch.setenv("PRICELAB_PROFILE", "huge")
+    assert doctor._download_gb() == 0
 
 
 def test_a_cache_that_cannot_be_made_is_a_problem(monkeypatch, tmp_path):
