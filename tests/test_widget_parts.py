@@ -11,7 +11,10 @@ import pytest
 from pages import Page, leaves
 
 from pricelab import edits, why
+from pricelab.files import data_dir
+from pricelab.intervals import quantile
 from pricelab.items import Item
+from pricelab.pricer import Pricer as Pricer_
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_history import COLUMNS, SHOWN_ENTRIES, History, page
 from pricelab.widgets.predictor_similar import SimilarState, known_items
@@ -247,6 +250,23 @@ def test_the_parts_of_a_text_agree_with_the_changes_that_notebooks_show(text):
             assert changed == edits.with_brand(text, edits.brand_in(text, brands), name.removeprefix("brand "))
         else:
             assert changed == edits.with_size(text, name.split("→ ")[1].rstrip(")"))
+
+
+def test_the_shipped_predictor_finds_its_items_and_compares():
+    pricer = Pricer_.load(data_dir() / "adapters" / "tiny")
+    predictor = PricePredictor(pricer, compare=False)
+    predictor.ask("Ironpike Brushed Drill Driver, 24V\nCable 2 m. New.")
+    predictor.similar.find()
+    assert "Drill" in predictor.similar.found[0].item.title and len(predictor.similar.found) == why.NEIGHBOURS
+    form = part(predictor, "What if")
+    predictor.show(form)
+    assert form.brand.description == "Brand (Ironpike now)" and len(form.brand.options) > 5
+    form.condition.value = "used"
+    press(predictor, form.start.button)
+    [change] = predictor.what_if.found.changes
+    assert change.low <= change.difference <= change.high and predictor.what_if.found.noise > 0
+    direct = quantile(pricer.estimate([predictor.state.text, change.text])[1].distribution[None], 0.5)[0]
+    assert change.price == pytest.approx(direct, rel=0.02)
 
 
 # ---- history

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from axe_check import violations
 from playwright.sync_api import expect
 from predictor_parts import NAMES, close_parts, open_part, part_button, saved, upload
 
@@ -218,6 +219,17 @@ def test_every_part_fits_without_scrolling_sideways(lab, width):
         for control in part.locator("button:visible, select:visible, input:visible").all():
             box = control.bounding_box()
             assert box["height"] >= 24 and box["x"] + box["width"] <= width, name  # large enough to hit, and in sight
+
+
+def test_axe_finds_no_serious_violation_in_any_part(lab):
+    lab.ask(DRILL, shows="$82")
+    for name in NAMES:
+        part = open_part(lab, name)
+        if name == "A whole file":
+            upload(lab, part, "shop.csv", SHOP)
+            part.get_by_role("button", name="Price 3 rows").click()
+            part.get_by_role("link", name="Download shop-priced.csv").wait_for(timeout=10_000)
+        assert violations(lab.page, ".jp-OutputArea") == [], name
 
 
 def test_nothing_in_the_parts_is_without_a_name(lab):
