@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pricelab import cli_app, cli_pricing, cli_serving, cli_training, platforms, processes
+from pricelab import cli_app, cli_kit, cli_pricing, cli_serving, cli_training, platforms, processes
 from pricelab.cli_options import JsonFlag, OutFolder, Seed, as_json_text
 
 app = typer.Typer(
@@ -167,6 +167,6 @@ def pretrain(out: OutFolder, seed: Seed = 0) -> None:
 
 for command in (
     cli_training.finetune, cli_training.sweep, cli_pricing.predict, cli_pricing.evaluate, cli_pricing.export,
-    cli_serving.serve, cli_app.app,
+    cli_serving.serve, cli_app.app, cli_kit.kit,
 ):  # fmt: skip
     app.command()(command)
