@@ -37,7 +37,7 @@ LAYERS = {
         leaderboard costs/* ways trials forgetting mishaps swaps privacy monitoring decision/*""",
     "What teaches": "by_hand/* checks exercises/* scorebook needs plots/*",
     "Leaves": """widgets/* serving/* cli cli_app cli_kit cli_options cli_pricing cli_serving cli_training app app_page
-        doctor platforms installed notebooks kernels normalise run_findings run_report colab stamp kit
+        doctor platforms hazards installed notebooks kernels normalise run_findings run_report colab stamp kit
         kit_install __main__""",
     "What all use": "__init__ files disk show",
 }

@@ -66,7 +66,7 @@ def nvidia_gpu() -> str:
         return ""
     command = [tool, "--query-gpu=name", "--format=csv,noheader"]
     try:
-        asked = subprocess.run(command, capture_output=True, text=True, timeout=NVIDIA_SMI_SECONDS)
+        asked = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=NVIDIA_SMI_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return "" if asked.returncode else asked.stdout.strip().partition("\n")[0]
