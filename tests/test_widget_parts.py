@@ -14,7 +14,7 @@ from pricelab import edits, why
 from pricelab.files import data_dir
 from pricelab.intervals import quantile
 from pricelab.items import Item
-from pricelab.pricer import Pricer as Pricer_
+from pricelab.pricer import Pricer as RealPricer
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_history import COLUMNS, SHOWN_ENTRIES, History, page
 from pricelab.widgets.predictor_similar import SimilarState, known_items
@@ -253,7 +253,7 @@ def test_the_parts_of_a_text_agree_with_the_changes_that_notebooks_show(text):
 
 
 def test_the_shipped_predictor_finds_its_items_and_compares():
-    pricer = Pricer_.load(data_dir() / "adapters" / "tiny")
+    pricer = RealPricer.load(data_dir() / "adapters" / "tiny")
     predictor = PricePredictor(pricer, compare=False)
     predictor.ask("Ironpike Brushed Drill Driver, 24V\nCable 2 m. New.")
     predictor.similar.find()

@@ -28,6 +28,7 @@ def calm(lab):
     close_parts(lab)
     lab.ask("", shows="is empty")
     yield
+    close_parts(lab)
     assert lab.dialogs == [] and lab.page.evaluate("window.hit === undefined")
 
 
