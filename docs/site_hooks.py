@@ -5,6 +5,7 @@ so that no page loads anything from elsewhere, and lead links to source files to
 """
 
 import ast
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -137,12 +138,18 @@ def navigation() -> list[Any]:
     pages = [{"Public names": "reference/index.md"}, *({layer: page_of(layer)} for layer in LAYERS)]
     return [
         {"Home": "README.md"},
-        {"Notebooks": notebooks},
+        {"Notebooks": [{_title(place): place} for place in notebooks]},
         {"Workshop": workshop},
         {"In depth": [*depth, {"Serving": serving}]},
         {"Data": [{card.split("/")[1].replace("-", " "): card} for card in data]},
         {"Code": ["CONTRIBUTING.md", READING, {"Reference": pages}, "CHANGELOG.md", "SECURITY.md"]},
     ]
+
+
+def _title(notebook: str) -> str:
+    cells = json.loads((ROOT / notebook).read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    return next(line[2:] for line in text.splitlines() if line.startswith("# "))
 
 
 @event_priority(100)
