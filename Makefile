@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-all lint notebooks experiments bench docs clean
+.PHONY: help run lab test test-all lint test-colab test-latest notebooks experiments bench docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,12 @@ test: lint ## style, types and all tests but the slow ones (fast ones first)
 
 test-all: lint ## the same with the slow tests
 	$(BIN)/python -m pytest -m "not benchmark"
+
+test-colab: $(READY) ## unit tests and notebooks with Colab's own versions, in an environment built in the cache
+	$(BIN)/python -m benchmarks.environments colab
+
+test-latest: $(READY) ## the same with the newest of everything; TORCH=torch==2.13.0 holds torch
+	$(BIN)/python -m benchmarks.environments latest
 
 notebooks: $(READY) ## execute the workbook in place from the laptop profile, and normalise it
 	$(BIN)/pricelab run --in-place --profile laptop

@@ -16,6 +16,7 @@ from transformers import Trainer
 
 from pricelab.examples import IGNORED, are_plain
 
+MPS = "MPS backend out of memory"  # which not every version of accelerate counts
 Batch = dict[str, Any]  # input_ids, attention_mask and labels, each (B, T)
 
 
@@ -47,7 +48,7 @@ def pieces(inputs: Batch, at_once: int) -> Iterator[tuple[Batch, float]]:
 def out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that memory ran out, on a GPU or a CPU."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or (isinstance(error, Exception) and should_reduce_batch_size(error))
+    return known or (isinstance(error, Exception) and (should_reduce_batch_size(error) or MPS in str(error)))
 
 
 class SplittingTrainer(Trainer):
