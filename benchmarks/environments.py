@@ -140,8 +140,8 @@ def page() -> str:
 
 def _set_up(python: Path) -> dict[str, Any]:
     """Run the set-up cell of notebook 00 in the environment, as Colab would, and time it."""
-    branch = subprocess.run(["git", "rev-parse", "--abbrev-ref", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    source = f"git+file://{ROOT}@{branch.stdout.strip()}"
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, encoding="utf-8")
+    source = f"git+file://{ROOT}@{asked.stdout.strip()}"  # what is committed, as Colab would fetch it
     notebook = next((ROOT / "notebooks").glob("00*.ipynb"))
     started = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
