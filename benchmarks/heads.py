@@ -1,18 +1,18 @@
-"""Does a regression head, trained together with the adapter, price better? `python -m benchmarks.heads FILE [WAY …]`.
+"""Does a head that is trained with the adapter price better? `python -m benchmarks.heads FILE [WAY …] --folds 0 1`.
 
-One fold of a product file: LoRA on four fifths, prices of the last fifth, for each way of writing the loss. *Digits*:
+Folds of a product file: LoRA on four fifths, prices of the last fifth, for each way of writing the loss. *Digits*:
 cross-entropy of the price's digits, as `pricelab finetune` does it. *Head*: squared error of standardised log price,
 from a linear head on the pooled hidden states. *Probe first*: the head starts as a ridge on the frozen states (linear
 probing, then fine-tuning; Kumar et al. 2022, arXiv 2202.10054), else from zero. *Histogram*: cross-entropy against a
 Gaussian over 64 bins of log price (HL-Gauss, arXiv 2403.03950). Digits are learned beside every head, so that the
-adapter stays one that writes prices. Results go to ``data/results/heads.json`` with the machine; other ways keep their
-own.
+adapter stays one that writes prices; the blend of the frozen base stands in for what ships. Results of all folds
+asked for together go to ``data/results/heads.json`` with the machine; other ways and other folds keep theirs.
 
 Notation: B items, T tokens, F features, K bins.
 """
 
+import argparse
 import math
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from benchmarks.results import RESULTS
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.baselines import TfidfRidge
 from pricelab.baselines.rows import to_usd
+from pricelab.blend import Blend
 from pricelab.catalog import Item, load_items
 from pricelab.evaluation import evaluate, paired_difference
 from pricelab.examples import IGNORED, collate, encode
@@ -153,32 +154,78 @@ def batches(dice: np.random.Generator, examples: list) -> list[np.ndarray]:
     return found
 
 
-def measure(file: str, names: list[str]) -> None:
-    """Train each way and write what it reached."""
+def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, np.ndarray], float]:
+    """What each way of reading says to ``texts`` in US dollars, and the seconds that training took."""
+    pricer, head, seconds = trained(train, WAYS[name])
+    found = {f"{name}: digits' median": np.array([answer.estimate for answer in pricer.estimate(texts)])}
+    if head is not None:
+        pooled = torch.tensor(np.concatenate(list(pooled_states(pricer, texts)), axis=1))
+        with torch.inference_mode():
+            found[f"{name}: head"] = to_usd(head.log_price(pooled).numpy())
+    return found, seconds
+
+
+def baselines(train: list[Item], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """What the ridge and the blend with the frozen base say to ``texts``, in US dollars."""
+    ridge, base = TfidfRidge().fit(train), Pricer.from_base(detect().base)
+    assert ridge.held_out is not None
+    states, asked = pooled_states(base, [item.text for item in train]), pooled_states(base, texts)
+    words = ridge.predict(texts)
+    return words, Blend.fit(states, np.array([item.price for item in train]), ridge.held_out).read(asked, words)[0]
+
+
+def measure(file: str, names: list[str], folds: list[int]) -> None:
+    """Train each way on each fold and write what it reached over all of them."""
     from sklearn.model_selection import KFold
 
     items = list(load_items(file)[0])
-    train, test = next(KFold(5, shuffle=True, random_state=0).split(items))
-    seen, asked = [items[i] for i in train], [items[i] for i in test]
-    texts, prices = [item.text for item in asked], np.array([item.price for item in asked])
-    ridge = TfidfRidge().fit(seen).predict(texts)
-    for name in names:
-        pricer, head, seconds = trained(seen, WAYS[name])
-        guesses = {f"{name}: digits' median": np.array([a.estimate for a in pricer.estimate(texts)])}
-        if head is not None:
-            pooled = torch.tensor(np.concatenate(list(pooled_states(pricer, texts)), axis=1))
-            with torch.inference_mode():
-                guesses[f"{name}: head"] = to_usd(head.log_price(pooled).numpy())
-        kept = read_json(PATH)["rows"] if PATH.is_file() else {}
-        for label, guess in guesses.items():
-            score, saved = evaluate(prices, guess, name=label), paired_difference(prices, guess, ridge)
-            kept[label] = {"n": len(asked), "mae": score.mae.value, "rmsle": score.rmsle, "seconds": round(seconds)}
-            kept[label]["saved"] = [saved.value, saved.low, saved.high]
-            print(label, kept[label], flush=True)
-        facts = {"command": "python -m benchmarks.heads FILE", "machine": this_machine()}
-        facts |= {"base": pricer.base.key, "train_items": len(seen), "recipe": RECIPE.as_dict()}
-        write_json_atomic(PATH, {**facts, "threads": torch.get_num_threads(), "rows": kept})
+    parts = list(KFold(5, shuffle=True, random_state=0).split(items))
+    guesses: dict[str, list[np.ndarray]] = {}
+    prices, words, seconds = [], [], dict.fromkeys(names, 0.0)
+    for fold in folds:
+        seen, asked = ([items[i] for i in part] for part in parts[fold])
+        texts = [item.text for item in asked]
+        ridge, blend = baselines(seen, texts)
+        prices += [item.price for item in asked]
+        words.append(ridge)
+        guesses.setdefault("blend, nothing trained but its readers", []).append(blend)
+        for name in names:
+            found, spent = answers(seen, texts, name)
+            seconds[name] += spent / len(folds)
+            for label, guess in found.items():
+                guesses.setdefault(label, []).append(guess)
+    write(
+        {label: np.concatenate(parts) for label, parts in guesses.items()},
+        prices,
+        np.concatenate(words),
+        seconds,
+        folds,
+    )
+
+
+def write(
+    guesses: dict[str, np.ndarray], prices: list[float], ridge: np.ndarray, seconds: dict[str, float], folds: list[int]
+) -> None:
+    """Score answers to the items of ``folds`` and note them; seconds are by way."""
+    kept = read_json(PATH)["rows"] if PATH.is_file() else []
+    kept = [row for row in kept if not (row["read"] in guesses and row["folds"] == folds)]
+    for label, guess in guesses.items():
+        score, saved = evaluate(np.array(prices), guess, name=label), paired_difference(prices, guess, ridge)
+        row = {"read": label, "folds": folds, "n": len(prices), "mae": score.mae.value, "rmsle": score.rmsle}
+        row["seconds"] = round(seconds.get(label.split(":")[0], 0.0))
+        kept.append({**row, "saved": [saved.value, saved.low, saved.high]})
+        print(kept[-1], flush=True)
+    facts = {"command": "python -m benchmarks.heads FILE --folds 0 1 2 3 4", "machine": this_machine()}
+    facts |= {"base": detect().base, "recipe": RECIPE.as_dict(), "threads": torch.get_num_threads()}
+    write_json_atomic(PATH, {**facts, "rows": sorted(kept, key=lambda row: row["folds"])})
 
 
 if __name__ == "__main__":
-    measure(sys.argv[1], sys.argv[2:] or list(WAYS))
+    options = argparse.ArgumentParser(
+        description="Heads trained together with the adapter, on folds of a product file."
+    )
+    options.add_argument("file")
+    options.add_argument("ways", nargs="*", metavar="WAY", default=list(WAYS), help=f"of {', '.join(WAYS)}")
+    options.add_argument("--folds", nargs="+", type=int, choices=range(5), default=[0], help="of five")
+    given = options.parse_args()
+    measure(given.file, given.ways, given.folds)

@@ -51,17 +51,19 @@ def defaults(facts: dict[str, Any]) -> str:
 def heads(facts: dict[str, Any]) -> str:
     """What heads trained together with the adapter brought, as a Markdown table."""
     lines = [
-        "| trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] | training |",
-        "|---" * 6 + "|",
+        "| folds | trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
+        "| training |",
+        "|---" * 7 + "|",
     ]
-    for name, row in facts["rows"].items():
+    for row in facts["rows"]:
+        minutes = f"{row['seconds'] / 60:.1f} min" if row["seconds"] else ""
         lines.append(
-            f"| {name} | {row['n']} | ${row['mae']:.2f} | {row['rmsle']:.3f} | {_dollars(row['saved'])} | "
-            f"{row['seconds'] / 60:.1f} min |"
+            f"| {', '.join(str(1 + fold) for fold in row['folds'])} | {row['read']} | {row['n']} | ${row['mae']:.2f} | "
+            f"{row['rmsle']:.3f} | {_dollars(row['saved'])} | {minutes} |"
         )
     recipe = facts["recipe"]
     told = (
-        f"One fold, {facts['train_items']:,} items to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "
+        f"Of five folds, four fifths to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "
         f"the attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
         f"{recipe['learning_rate']:g}. {facts['threads']} thread; machine: {facts['machine']}. Written by "
         f"`{facts['command']}`."
