@@ -1,9 +1,8 @@
 """From a click in the price predictor to its answer on the screen: `python -m benchmarks.widget_latency`.
 
-The shipped predictor on SmolLM2 in JupyterLab, warm, its untuned base beside it as the form shows it. A real browser
-presses the button, and the page itself takes the time, from the click to the frame that shows the answer. Afterwards
-the same descriptions are priced in a kernel without a form: what is left is the form's share. Results go to
-``data/results/widget-latency.json`` with the machine and its load, and into ``docs/widgets.md``.
+The shipped predictor on SmolLM2 in JupyterLab, warm. A real browser presses the button, and the page itself takes the
+time, from the click to the frame that shows the price, and to the one that shows the untuned base's beside it. Results
+go to ``data/results/widget-latency.json`` with the machine and its load, and into ``docs/widgets.md``.
 """
 
 import json
@@ -30,31 +29,27 @@ CELLS = (
     "from pricelab import PricePredictor, need\npricer = need('small adapter')",
     "PricePredictor(pricer)",
 )
-ALONE = """
-import json, time
-taken = []
-for text in {texts!r}:
-    start = time.perf_counter()
-    pricer.estimate(text), pricer.untuned.estimate(text)
-    taken.append(1000 * (time.perf_counter() - start))
-print("taken:" + json.dumps(taken))
-"""
-# The clock starts with the click's own time stamp and stops in the frame after the answer to this text stood there.
+# The clock starts with the click's own time stamp and stops in the frame after the answers to this text stood there.
 CLOCK = """() => {
-  window.taken = [];
+  window.taken = {price: [], both: []};
   const form = document.querySelector('.pricelab');
-  let start = null;
+  let start = {};
   form.addEventListener('click', event => {
-    if (event.target.closest('.pricelab-ask')) start = event.timeStamp;
+    if (event.target.closest('.pricelab-ask')) start = {price: event.timeStamp, both: event.timeStamp};
   }, true);
+  const note = what => {
+    if (!(what in start)) return;
+    const begin = start[what];
+    delete start[what];
+    requestAnimationFrame(() => setTimeout(() => window.taken[what].push(performance.now() - begin)));
+  };
   new MutationObserver(() => {
-    const echo = form.querySelector('.pricelab-echo');
-    const asked = form.querySelector('textarea').value.trim().slice(0, 30);
-    if (start === null || !echo || !echo.textContent.includes(asked)) return;
-    if (!form.querySelector('.pricelab-out').textContent.includes('80 % likely')) return;
-    const begin = start;
-    start = null;
-    requestAnimationFrame(() => setTimeout(() => window.taken.push(performance.now() - begin)));
+    const echo = form.querySelector('.pricelab-echo'), asked = form.querySelector('textarea').value.trim().slice(0, 30);
+    if (!echo || !echo.textContent.includes(asked)) return;
+    const shown = form.querySelector('.pricelab-out').textContent;
+    if (!shown.includes('80 % likely')) return;
+    note('price');
+    if (!shown.includes('Estimating…')) note('both');
   }).observe(form, {childList: true, subtree: true, characterData: true});
 }"""
 
@@ -76,33 +71,17 @@ def measure() -> dict[str, Any]:
         for number, text in enumerate(texts, start=1):
             form.box.fill(text)
             form.button.click()
-            form.page.wait_for_function(f"window.taken.length === {number}", timeout=120_000)
-        clicks = form.page.evaluate("window.taken")[WARM_UP:]
-        alone = _alone(work, texts)[WARM_UP:]
+            form.page.wait_for_function(f"window.taken.both.length === {number}", timeout=120_000)
+        taken = form.page.evaluate("window.taken")
     return {
         "command": "python -m benchmarks.widget_latency",
         "machine": this_machine(),
         "base": BASE,
-        "clicks": len(clicks),
+        "clicks": CLICKS,
         "load_before": round(load, 1),
-        "click_ms": percentiles(clicks),
-        "model_ms": percentiles(alone),
+        "price_ms": percentiles(taken["price"][WARM_UP:]),
+        "both_ms": percentiles(taken["both"][WARM_UP:]),
     }
-
-
-def _alone(work: Any, texts: list[str]) -> list[float]:
-    """Milliseconds that the same estimates take in another kernel, without a form."""
-    from lab_session import Lab
-
-    class Printed(Lab):
-        """A cell that prints."""
-
-        @property
-        def form(self) -> Any:
-            return self.page.locator(".jp-OutputArea-output").filter(has_text="taken:")
-
-    printed = work.open(Printed, CELLS[0], ALONE.format(texts=texts)).form.inner_text()
-    return json.loads(printed.partition("taken:")[2])
 
 
 def percentiles(milliseconds: list[float]) -> dict[str, int]:
@@ -113,8 +92,8 @@ def percentiles(milliseconds: list[float]) -> dict[str, int]:
 
 def latency_words(facts: dict[str, Any]) -> str:
     """What was measured, for the page."""
-    click, model = facts["click_ms"], facts["model_ms"]
-    reached = "within" if click["p95"] < TARGET_MS else "beyond"
+    price, both = facts["price_ms"], facts["both_ms"]
+    reached = "within" if price["p95"] < TARGET_MS else "beyond"
     cores = int(facts["machine"].split()[0])
     busy = (
         f" The machine's load was {facts['load_before']} on {cores} cores as it began: other work ran beside it."
@@ -125,11 +104,11 @@ def latency_words(facts: dict[str, Any]) -> str:
         [
             "| | p50 ms | p95 ms | longest ms |",
             "|---|---|---|---|",
-            f"| from the click to the answer | {click['p50']:,} | {click['p95']:,} | {click['max']:,} |",
-            f"| the two estimates alone | {model['p50']:,} | {model['p95']:,} | {model['max']:,} |",
+            f"| from the click to the price | {price['p50']:,} | {price['p95']:,} | {price['max']:,} |",
+            f"| to the untuned base's beside it | {both['p50']:,} | {both['p95']:,} | {both['max']:,} |",
             "",
-            f"{facts['base']}, {facts['clicks']} clicks, warm; the 95th percentile is {reached} the target of a second."
-            f"{busy} Machine: {facts['machine']}. Written by `{facts['command']}`.",
+            f"{facts['base']}, {facts['clicks']} clicks, warm; the price's 95th percentile is {reached} the target of "
+            f"a second.{busy} Machine: {facts['machine']}. Written by `{facts['command']}`.",
         ]
     )
 

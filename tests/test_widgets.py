@@ -80,6 +80,29 @@ def test_an_answer_is_kept_with_the_untuned_one():
     assert state.answer is state.pricer.answer and state.untuned.estimate == 240
 
 
+def test_the_fine_tuned_answer_stands_there_while_the_base_is_still_asked():
+    predictor, seen = PricePredictor(Pricer()), []
+    refresh = predictor.state.on_change
+    predictor.state.on_change = lambda: (refresh(), seen.append(Page(predictor.result.value).text))
+    predictor.ask(DRILL)
+    assert "Estimating…" in seen[0] and "$89" not in seen[0]
+    assert "$89" in seen[1] and "Untuned base, for comparisonEstimating…" in seen[1]
+    assert "$89" in seen[2] and "$240" in seen[2] and "Estimating…" not in seen[2]
+
+
+def test_cancel_while_only_the_base_is_still_asked_keeps_the_answer():
+    pricer, state = Pricer(), PredictorState(Pricer())
+    asked, go_on = threading.Event(), threading.Event()
+    base = SimpleNamespace(estimate=lambda text: (asked.set(), go_on.wait(10), estimate(240.0))[-1])
+    state.pricer = SimpleNamespace(estimate=pricer.estimate, untuned=base, name="two")
+    assert state.start(DRILL) and asked.wait(10) and state.answer.estimate == 89 and state.status == "estimating"
+    assert state.cancel()
+    go_on.set()
+    assert state.work.wait(10)
+    assert (state.status, state.answer.estimate, state.untuned) == ("answered", 89.0, None)
+    assert len(state.history.entries) == 1
+
+
 def test_without_comparison_the_untuned_base_is_not_asked():
     state = PredictorState(Pricer(), compare=False)
     state.ask(DRILL)

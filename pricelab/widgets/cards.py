@@ -70,10 +70,10 @@ PARTS_STYLE = f"""
 STYLE = style(ANSWER_STYLE, PARTS_STYLE)
 
 
-def result(description: str, answer: Any, untuned: Any = None, name: str = "") -> str:
-    """What was priced, then a card for the fine-tuned model and, when given, one for the untuned."""
+def result(description: str, answer: Any, untuned: Any = None, name: str = "", *, waiting: bool = False) -> str:
+    """What was priced, a card for the fine-tuned model, and one for the untuned when given or still ``waiting``."""
     cards = [card("Fine-tuned", name, answer, filled=True)]
-    if untuned is not None:
+    if untuned is not None or waiting:
         cards.append(card("Untuned base, for comparison", "", untuned, filled=False))
     heading = f"<p>Price of {echo(description)}</p>"
     return _page("status", f'{heading}<div class="pricelab-cards">{"".join(cards)}</div>')
@@ -128,9 +128,11 @@ def error(words: str, what: str = "No price") -> str:
 
 
 def card(title: str, name: str, estimate: Any, *, filled: bool) -> str:
-    """One model's price in large type, its interval in words, its distribution."""
+    """One model's price in large type, its interval in words, its distribution; None: it is still on its way."""
     by = f" <bdi>({shown(name)})</bdi>" if name else ""
     parts = [f'<p class="pricelab-name">{shown(title)}{by}</p>']
+    if estimate is None:
+        return f'<section class="pricelab-card" aria-label="{shown(title)}">{parts[0]}<p>Estimating…</p></section>'
     parts.append(f'<p class="pricelab-price">{usd(estimate.estimate)}</p>')
     if math.isfinite(estimate.estimate):
         parts.append(f"<p>{interval_in_words(estimate)}</p>{chart(estimate, filled=filled)}")

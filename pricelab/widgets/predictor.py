@@ -180,8 +180,9 @@ class PricePredictor(Form):
         state = self.state
         if state.status == "failed":
             return cards.error(state.error)
-        if state.status == "answered":
-            return cards.result(state.text, state.answer, state.untuned, state.pricer.name)
+        if state.answer is not None:
+            waiting = state.status == "estimating"
+            return cards.result(state.text, state.answer, state.untuned, state.pricer.name, waiting=waiting)
         words = {"estimating": "Estimating…", "cancelled": "Cancelled; nothing was priced."}
         return cards.note(words.get(state.status, "The price appears here."))
 

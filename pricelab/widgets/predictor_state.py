@@ -22,7 +22,7 @@ class PredictorState:
     compare: bool = True  # ask the untuned base as well
     text: str = ""  # the description last asked about
     status: str = "ready"  # "ready" | "estimating" | "answered" | "failed" | "cancelled"
-    answer: Any = None  # PriceEstimate of the fine-tuned model
+    answer: Any = None  # PriceEstimate of the fine-tuned model; while estimating: the base is still asked
     untuned: Any = None  # PriceEstimate of the bare base
     error: str = ""  # in words, empty when there is none
     on_change: Callable[[], None] = field(default=lambda: None, repr=False)
@@ -69,12 +69,17 @@ class PredictorState:
         task.check()  # no second model is asked when nobody waits
         if not self.compare or not math.isfinite(answer.estimate):
             return answer, None
+        task.tell(lambda: self._first(answer))
         if self._base is None:
             self._base = self.pricer.untuned  # once: of a fully tuned model it is loaded from disk
         return answer, self._base.estimate(text)
 
     def _begin(self, text: str) -> None:
         self.text, self.status, self.answer, self.untuned, self.error = text, "estimating", None, None, ""
+        self.on_change()
+
+    def _first(self, answer: Any) -> None:
+        self.answer = answer
         self.on_change()
 
     def _end(self, error: str, answer: Any, untuned: Any) -> None:
@@ -86,7 +91,9 @@ class PredictorState:
         self.on_change()
 
     def _cancelled(self) -> None:
-        self.status, self.answer, self.untuned, self.error = "cancelled", None, None, ""
+        if self.answer is not None:  # only the comparison was still to come
+            return self._end("", self.answer, None)
+        self.status, self.error = "cancelled", ""
         self.on_change()
 
 

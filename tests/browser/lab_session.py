@@ -211,10 +211,10 @@ class Predictor(Lab):
         return self.form.get_by_role("button", name="Estimate price")
 
     def ask(self, text: str, shows: str) -> None:
-        """Put in a description, press the button and wait until the form shows some words."""
+        """Put in a description, press the button and wait until the form shows some words, and all answers."""
         self.box.fill(text)
         self.button.click()
-        self.result.filter(has_text=shows).wait_for(timeout=30_000)
+        self.result.filter(has_text=shows, has_not_text="Estimating…").wait_for(timeout=30_000)
 
 
 class Guide(Lab):

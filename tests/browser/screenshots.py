@@ -50,7 +50,7 @@ def predictor(studio: Studio) -> Predictor:
 def answered(form: Predictor) -> None:
     """Ask about the example, and wait for the answer."""
     form.form.get_by_role("button", name=EXAMPLE).click()
-    form.result.filter(has_text="80 % likely").wait_for(timeout=120_000)
+    form.result.filter(has_text="80 % likely", has_not_text="Estimating…").wait_for(timeout=120_000)
 
 
 def guide(studio: Studio) -> Guide:

@@ -46,7 +46,7 @@ def test_a_click_never_overtakes_the_text_before_it(lab):
 def test_an_example_is_priced_with_one_click(lab):
     lab.form.get_by_label("Examples").select_option("kitchen")
     lab.form.get_by_role("button", name="Electric kettle").click()
-    lab.result.filter(has_text="80 % likely").wait_for()
+    lab.result.filter(has_text="80 % likely", has_not_text="Estimating…").wait_for()
     assert lab.box.input_value().startswith("Electric kettle")
 
 
