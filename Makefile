@@ -62,6 +62,7 @@ bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tab
 	$(BIN)/python -m benchmarks.engine_docs
 	$(BIN)/python -m benchmarks.pricing
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.widget_latency
 
 docs: $(READY) ## build the site (notebooks, pages, reference) to site/; it loads nothing from elsewhere
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
