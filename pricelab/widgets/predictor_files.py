@@ -30,8 +30,8 @@ def uploaded(value: Any) -> tuple[str, bytes] | None:
 
 def forget(upload: Any) -> None:
     """Empty a ``FileUpload``, so that the next file counts as new."""
-    if isinstance(upload.value, dict):
-        upload.value.clear()
+    if isinstance(upload.value, dict):  # ipywidgets 7: the counter builds the value from the other two
+        upload.metadata, upload.data = [], []
         upload._counter = 0
     else:
         upload.value = ()
