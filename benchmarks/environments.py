@@ -4,9 +4,11 @@
     python -m benchmarks.environments latest    # the newest of everything
     python -m benchmarks.environments --page    # rewrite the table of docs/colab.md
 
-An environment is built once, in the cache, and again when its pins or pyproject.toml change. Results with their times
-go to ``data/results/environments.json``. What a test needs besides is installed without touching what is there; tests
-of extras that no notebook uses, browser tests and checks of text stay with `make test`.
+``PYTHON`` names the interpreter to build with, by default the one that runs this; ``TORCH`` the torch to install, such
+as ``torch==2.11.0``. An environment is built once, in the cache, and again when these, its pins or pyproject.toml
+change. Results with their times go to ``data/results/environments.json``. What a test needs besides is installed
+without touching what is there; tests of extras that no notebook uses, browser tests and checks of text stay with
+`make test`.
 """
 
 import hashlib
@@ -44,20 +46,20 @@ shell.run_cell(cell.source.replace('SOURCE = ""', f'SOURCE = "{sys.argv[2]}"')).
 """
 
 
-def build(name: str, torch: str) -> tuple[Path, dict[str, Any]]:
+def build(name: str, interpreter: str, torch: str) -> tuple[Path, dict[str, Any]]:
     """The Python of the environment, and what building it took; an environment that is there is used again."""
-    pins = PINS.read_bytes() if name == "colab" else torch.encode()
-    wanted = hashlib.sha256(pins + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    pins = colab_pins(torch) if name == "colab" else torch or "torch"
+    wanted = hashlib.sha256(f"{interpreter}\n{pins}".encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
     folder = cache_dir() / "environments" / name
     python, noted = folder / "bin" / "python", folder / "built.json"
     if noted.is_file() and (before := read_json(noted))["sha256"] == wanted:
         return python, before
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([interpreter, "-m", "venv", folder], check=True)
     facts: dict[str, Any] = {"sha256": wanted}
     if name == "colab":
-        _pip(python, "-r", str(PINS))
+        _pip(python, *pins.split())
         kept = versions(python)
         facts |= {"build_seconds": round(time.monotonic() - started)} | _set_up(python)
         now = versions(python)
@@ -67,10 +69,16 @@ def build(name: str, torch: str) -> tuple[Path, dict[str, Any]]:
         held.write_text("\n".join(f"{n}=={v}" for n, v in now.items() if n != "pricelab"), encoding="utf-8")
         _pip(python, "-c", str(held), *TOOLS)
     else:
-        _pip(python, "--upgrade", torch, f"{ROOT}[lab]", *TOOLS)
+        _pip(python, "--upgrade", pins, f"{ROOT}[lab]", *TOOLS)
         facts["build_seconds"] = round(time.monotonic() - started)
     write_json_atomic(noted, facts)
     return python, facts
+
+
+def colab_pins(torch: str) -> str:
+    """Colab's pins, a line each, with ``torch`` in place of theirs where it says something."""
+    lines = [line for line in PINS.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+    return "\n".join(torch if torch and line.startswith("torch==") else line for line in lines)
 
 
 def versions(python: Path) -> dict[str, str]:
@@ -94,14 +102,15 @@ def test(python: Path, *arguments: str) -> dict[str, Any]:
     return {"passed": counts.get("passed", 0), "failed": failed, "seconds": round(time.monotonic() - started)}
 
 
-def measure(name: str, torch: str) -> int:
+def measure(name: str, interpreter: str, torch: str) -> int:
     """Build, test, note the results; how many tests failed."""
-    python, built = build(name, torch)
+    python, built = build(name, interpreter, torch)
     units = test(python, *(f"--ignore={place}" for place in LEFT_OUT), "--ignore=tests/test_notebooks.py")
     notebooks = test(python, "tests/test_notebooks.py", "-k", "runs_alone")
     found = {package.lower(): version for package, version in versions(python).items()}
     seconds = {key: value for key, value in built.items() if key != "sha256"}
-    note(name, {**seconds, "unit tests": units, "notebooks": notebooks,
+    asked = subprocess.run([python, "--version"], check=True, capture_output=True, encoding="utf-8").stdout
+    note(name, {"python": asked.split()[1], **seconds, "unit tests": units, "notebooks": notebooks,
                 "versions": {package: found.get(package.lower(), "") for package in SHOWN}})  # fmt: skip
     return units["failed"] + notebooks["failed"]
 
@@ -110,7 +119,7 @@ def note(name: str, facts: dict[str, Any]) -> None:
     """Put the results of one environment among those of the others, and renew the page."""
     path = RESULTS / FILE
     before = read_json(path) if path.is_file() else {"environments": {}}
-    facts = {"machine": this_machine(), "python": ".".join(map(str, sys.version_info[:3])), **facts}
+    facts = {"machine": this_machine(), **facts}
     write_json_atomic(path, {"environments": {**before["environments"], name: facts}})
     write_text_atomic(PAGE, page())
 
@@ -162,7 +171,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in ("colab", "latest"):
         print("give one of: colab, latest, --page", file=sys.stderr)
         return 2
-    return min(1, measure(arguments[0], os.environ.get("TORCH", "torch")))
+    asked = os.environ.get("PYTHON", sys.executable), os.environ.get("TORCH", "")
+    return min(1, measure(arguments[0], *asked))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,17 @@ def test_the_page_is_what_the_command_writes():
 
 
 def test_colabs_pins_are_plain_and_are_what_ran():
-    lines = [line for line in environments.PINS.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
-    pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
+    pins = {Requirement(line).name: line.partition("==")[2] for line in environments.colab_pins("").splitlines()}
     assert all(pins.values())
     ran = read_json(RESULTS / environments.FILE)["environments"]["colab"]["versions"]
     for name in ("transformers", "peft", "datasets", "ipywidgets", "numpy"):
         assert ran[name] == pins[name]
+
+
+def test_another_torch_takes_the_place_of_the_pinned_one():
+    before, after = environments.colab_pins("").splitlines(), environments.colab_pins("torch==2.11.0").splitlines()
+    assert [line for line in after if line not in before] == ["torch==2.11.0"]
+    assert [line.partition("=")[0] for line in after] == [line.partition("=")[0] for line in before]
 
 
 def test_what_is_left_out_is_there_to_be_left_out():
