@@ -4,15 +4,17 @@ Folds of a product file: LoRA on four fifths, prices of the last fifth, for each
 cross-entropy of the price's digits, as `pricelab finetune` does it. *Head*: squared error of standardised log price,
 from a linear head on the pooled hidden states. *Probe first*: the head starts as a ridge on the frozen states (linear
 probing, then fine-tuning; Kumar et al. 2022, arXiv 2202.10054), else from zero. *Histogram*: cross-entropy against a
-Gaussian over 64 bins of log price (HL-Gauss, arXiv 2403.03950). Digits are learned beside every head, so that the
-adapter stays one that writes prices; the blend of the frozen base stands in for what ships. Results of all folds
-asked for together go to ``data/results/heads.json`` with the machine; other ways and other folds keep theirs.
+Gaussian over 64 bins of log price (HL-Gauss, arXiv 2403.03950). *Quantiles*: pinball loss at 19 levels, from the last
+hidden state (as in arXiv 2506.06657). *Expected price*: squared error of the standardised log price that the digits'
+distribution expects (RAFT), which is then also what it answers (RAIL, arXiv 2403.04182). Digits are learned beside each
+of them, so that the adapter stays one that writes prices; the blend of the frozen base stands in for what ships.
+Results of all folds asked for together go to ``data/results/heads.json`` with the machine; other ways and other folds
+keep theirs.
 
-Notation: B items, T tokens, F features, K bins.
+Notation: B items, T tokens, F features.
 """
 
 import argparse
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +22,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.expected_price import expected_log_price, states_with_prefixes
+from benchmarks.price_heads import Head, Histogram, ProbeFirst, Quantiles, Regression
 from benchmarks.results import RESULTS
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.baselines import TfidfRidge
 from pricelab.baselines.rows import to_usd
 from pricelab.blend import Blend
 from pricelab.catalog import Item, load_items
+from pricelab.costs.peak import apart, peak_memory
+from pricelab.decoding import PRICES_USD
 from pricelab.evaluation import evaluate, paired_difference
 from pricelab.examples import IGNORED, collate, encode
 from pricelab.files import read_json, write_json_atomic
 from pricelab.normalise import this_machine
 from pricelab.pricer import Pricer
 from pricelab.profiles import detect, pick_precision
+from pricelab.prompt import digit_tokens
 from pricelab.recipe import Recipe
 from pricelab.states import pooled_states, poolings
 from pricelab.training import load_trainable
@@ -39,8 +46,16 @@ from pricelab.training import load_trainable
 PATH = RESULTS / "heads.json"
 RECIPE = Recipe(epochs=2, batch_size=8, rank=16, alpha=32, targets=("attention",), learning_rate=5e-4)
 HEAD_RATE = 1e-3
-BINS = np.linspace(math.log(0.7), math.log(1400), 65)  # edges, in log price
-STRENGTHS = np.logspace(1, 4, 7)  # of the ridge that a head starts from
+RIDGE, BLEND = "TF-IDF + ridge", "blend, nothing trained but its readers"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training took."""
+
+    seconds: float
+    cpu_seconds: float  # of all threads: on a crowded machine it is less than the seconds
+    peak_bytes: int  # loading included
 
 
 @dataclass(frozen=True)
@@ -48,70 +63,51 @@ class Way:
     """What the loss is made of."""
 
     digits: float = 0.5  # weight of the digits' cross-entropy
-    outputs: int = 0  # of the head: none, 1 (squared error), or one a bin
-    probe_first: bool = False
+    head: type[Head] | None = None
+    expected: bool = False  # squared error of the digits' expected log price
 
 
 WAYS = {
     "digits alone": Way(digits=1.0),
-    "digits and head": Way(outputs=1),
-    "digits and head, probe first": Way(outputs=1, probe_first=True),
-    "digits and histogram": Way(outputs=len(BINS) - 1),
+    "digits and head": Way(head=Regression),
+    "digits and head, probe first": Way(head=ProbeFirst),
+    "digits and histogram": Way(head=Histogram),
+    "digits and quantiles": Way(head=Quantiles),
+    "digits and expected price": Way(expected=True),
 }
 
 
-class Head(torch.nn.Module):
-    """A linear head on standardised pooled states (B, F)."""
-
-    def __init__(self, states: np.ndarray, log_price: np.ndarray, way: Way) -> None:
-        super().__init__()
-        flat = np.concatenate(list(states), axis=1)
-        self.mean, self.scale = torch.tensor(flat.mean(0)), torch.tensor(flat.std(0) + 1e-6)
-        self.centre, self.spread = float(log_price.mean()), float(log_price.std())
-        self.linear = torch.nn.Linear(flat.shape[1], way.outputs)
-        torch.nn.init.zeros_(self.linear.weight)
-        torch.nn.init.zeros_(self.linear.bias)
-        if way.probe_first:
-            from sklearn.linear_model import RidgeCV
-
-            features = ((torch.tensor(flat) - self.mean) / self.scale).numpy()
-            ridge = RidgeCV(STRENGTHS).fit(features, (log_price - self.centre) / self.spread)
-            self.linear.weight.data[0] = torch.tensor(ridge.coef_, dtype=torch.float32)
-            self.linear.bias.data[0] = float(ridge.intercept_)
-
-    def forward(self, pooled: Any) -> Any:
-        return self.linear((pooled - self.mean) / self.scale)
-
-    def loss(self, pooled: Any, log_price: Any) -> Any:
-        """Squared error of standardised log price, or cross-entropy against a Gaussian over the bins."""
-        out = self(pooled)
-        if out.shape[1] == 1:
-            return ((out[:, 0] - (log_price - self.centre) / self.spread) ** 2).mean()
-        edges = torch.tensor(BINS, dtype=torch.float32)
-        below = torch.distributions.Normal(log_price[:, None], float(BINS[1] - BINS[0])).cdf(edges)
-        target = below.diff(dim=1) / (below[:, -1:] - below[:, :1])
-        return -(target * out.log_softmax(1)).sum(1).mean()
-
-    def log_price(self, pooled: Any) -> Any:
-        """The head's answer: its number, or the histogram's mean."""
-        out = self(pooled)
-        if out.shape[1] == 1:
-            return out[:, 0] * self.spread + self.centre
-        return out.softmax(1) @ torch.tensor((BINS[1:] + BINS[:-1]) / 2, dtype=torch.float32)
-
-
 def pooled_of(states: Any, ends: Any) -> Any:
-    """The prompt's mean and last hidden state (B, 2·dim), from states (B, T, dim) and last places (B,)."""
-    return torch.cat(list(poolings(states, (torch.arange(states.shape[1])[None] <= ends[:, None]).long())), dim=1)
+    """The prompt's mean and last hidden state (P, B, dim), from states (B, T, dim) and last places (B,)."""
+    return poolings(states, (torch.arange(states.shape[1])[None] <= ends[:, None]).long())
 
 
-def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, float]:
-    """A predictor, its head, and the seconds that training took."""
+def digits_loss(
+    model: Any, way: Way, inputs: dict[str, Any], target: Any, spread: float, digits: list[int]
+) -> tuple[Any, Any, Any]:
+    """The loss on what the digits say, the states (B, T, dim), and the places (B,) of the prompts' last tokens."""
+    carries = (labels := inputs["labels"][:, 1:]) != IGNORED
+    ends = carries.float().argmax(1)
+    if not way.expected:
+        states = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
+    else:
+        states, prefixes = states_with_prefixes(model, inputs, ends, digits)
+    logits = head_logits(model, states[:, :-1][carries])
+    loss = way.digits * torch.nn.functional.cross_entropy(logits, labels[carries])
+    if way.expected:
+        missed = expected_log_price(model, states, prefixes, ends, digits) - target
+        loss = loss + ((missed / spread) ** 2).mean()
+    return loss, states, ends
+
+
+def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, tuple[float, float]]:
+    """A predictor, its head, and the seconds that training took, by the clock and of computing."""
     torch.manual_seed(0)
     base, model = load_trainable(detect().base, "lora", RECIPE, 0)
     pricer, log_price = Pricer("trained", base, model, RECIPE.max_text_tokens), np.log([item.price for item in items])
     examples, dtype = encode(base.tokenizer, items, RECIPE.max_text_tokens), pick_precision(base.device)[0]
-    head = Head(pooled_states(pricer, [i.text for i in items]), log_price, way) if way.outputs else None
+    head = way.head(pooled_states(pricer, [i.text for i in items]), log_price) if way.head else None
+    spread, digits = float(log_price.std()), digit_tokens(base.tokenizer)
     groups = [{"params": [w for w in model.parameters() if w.requires_grad], "lr": RECIPE.learning_rate}]
     if head is not None:
         groups.append({"params": list(head.parameters()), "lr": HEAD_RATE})
@@ -120,26 +116,23 @@ def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=RECIPE.warmup, div_factor=100
     )
-    dice, start = np.random.default_rng(0), time.perf_counter()
+    dice, start, busy = np.random.default_rng(0), time.perf_counter(), time.process_time()
     model.train()
     for _ in range(int(RECIPE.epochs)):
         for batch in batches(dice, examples):
             inputs = collate([examples[i] for i in batch], base.tokenizer.pad_token_id)
-            carries = (labels := inputs["labels"][:, 1:]) != IGNORED
+            target = torch.tensor(log_price[batch], dtype=torch.float32)
             with autocast(base.device, dtype):
-                states = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
-                logits = head_logits(model, states[:, :-1][carries])
-                loss = way.digits * torch.nn.functional.cross_entropy(logits, labels[carries])
+                loss, states, ends = digits_loss(model, way, inputs, target, spread, digits)
             if head is not None:
-                pooled = pooled_of(states, carries.float().argmax(1))
-                loss = loss + head.loss(pooled, torch.tensor(log_price[batch], dtype=torch.float32))
+                loss = loss + head.loss(pooled_of(states, ends), target)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([w for group in groups for w in group["params"]], 1.0)
             optimizer.step()
             schedule.step()
     model.eval()
-    return pricer, head, time.perf_counter() - start
+    return pricer, head, (time.perf_counter() - start, time.process_time() - busy)
 
 
 def batches(dice: np.random.Generator, examples: list) -> list[np.ndarray]:
@@ -154,15 +147,19 @@ def batches(dice: np.random.Generator, examples: list) -> list[np.ndarray]:
     return found
 
 
-def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, np.ndarray], float]:
-    """What each way of reading says to ``texts`` in US dollars, and the seconds that training took."""
-    pricer, head, seconds = trained(train, WAYS[name])
-    found = {f"{name}: digits' median": np.array([answer.estimate for answer in pricer.estimate(texts)])}
+def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, np.ndarray], Cost]:
+    """What each way of reading says to ``texts`` in US dollars, and what training took."""
+    way = WAYS[name]
+    with peak_memory() as peak:
+        pricer, head, seconds = trained(train, way)
+    read = pricer.estimate(texts)
+    found = {"digits' median": np.array([answer.estimate for answer in read])}
+    if way.expected:
+        found["digits' expected price"] = to_usd(np.array([a.distribution for a in read]) @ np.log(PRICES_USD))
     if head is not None:
-        pooled = torch.tensor(np.concatenate(list(pooled_states(pricer, texts)), axis=1))
         with torch.inference_mode():
-            found[f"{name}: head"] = to_usd(head.log_price(pooled).numpy())
-    return found, seconds
+            found["head"] = to_usd(head.log_price(torch.tensor(pooled_states(pricer, texts))).numpy())
+    return {f"{name}: {read}": guess for read, guess in found.items()}, Cost(*seconds, peak.bytes)
 
 
 def baselines(train: list[Item], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -175,46 +172,45 @@ def baselines(train: list[Item], texts: list[str]) -> tuple[np.ndarray, np.ndarr
 
 
 def measure(file: str, names: list[str], folds: list[int]) -> None:
-    """Train each way on each fold and write what it reached over all of them."""
+    """Train each way on each fold, and write after each what it reached over all folds so far."""
     from sklearn.model_selection import KFold
 
     items = list(load_items(file)[0])
     parts = list(KFold(5, shuffle=True, random_state=0).split(items))
     guesses: dict[str, list[np.ndarray]] = {}
-    prices, words, seconds = [], [], dict.fromkeys(names, 0.0)
-    for fold in folds:
+    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    prices: list[float] = []
+    for done, fold in enumerate(folds, 1):
         seen, asked = ([items[i] for i in part] for part in parts[fold])
         texts = [item.text for item in asked]
-        ridge, blend = baselines(seen, texts)
         prices += [item.price for item in asked]
-        words.append(ridge)
-        guesses.setdefault("blend, nothing trained but its readers", []).append(blend)
+        for label, guess in zip((RIDGE, BLEND), baselines(seen, texts), strict=True):
+            guesses.setdefault(label, []).append(guess)
         for name in names:
-            found, spent = answers(seen, texts, name)
-            seconds[name] += spent / len(folds)
+            found, cost = apart(answers, seen, texts, name)
+            costs[name].append(cost)
             for label, guess in found.items():
                 guesses.setdefault(label, []).append(guess)
-    write(
-        {label: np.concatenate(parts) for label, parts in guesses.items()},
-        prices,
-        np.concatenate(words),
-        seconds,
-        folds,
-    )
+            whole = {label: np.concatenate(each) for label, each in guesses.items() if len(each) == done}
+            write(whole, np.array(prices), costs, folds[:done])
 
 
-def write(
-    guesses: dict[str, np.ndarray], prices: list[float], ridge: np.ndarray, seconds: dict[str, float], folds: list[int]
-) -> None:
-    """Score answers to the items of ``folds`` and note them; seconds are by way."""
+def write(guesses: dict[str, np.ndarray], prices: np.ndarray, costs: dict[str, list[Cost]], folds: list[int]) -> None:
+    """Score answers to the items of ``folds`` and note them; costs are by way, one a fold."""
     kept = read_json(PATH)["rows"] if PATH.is_file() else []
-    kept = [row for row in kept if not (row["read"] in guesses and row["folds"] == folds)]
+    kept = [row for row in kept if row["read"] not in guesses or row["folds"] != folds[: len(row["folds"])]]
     for label, guess in guesses.items():
-        score, saved = evaluate(np.array(prices), guess, name=label), paired_difference(prices, guess, ridge)
+        score = evaluate(prices, guess, name=label)
         row = {"read": label, "folds": folds, "n": len(prices), "mae": score.mae.value, "rmsle": score.rmsle}
-        row["seconds"] = round(seconds.get(label.split(":")[0], 0.0))
-        kept.append({**row, "saved": [saved.value, saved.low, saved.high]})
-        print(kept[-1], flush=True)
+        if spent := costs.get(label.split(":")[0]):
+            row |= {key: round(np.mean([getattr(cost, key) for cost in spent])) for key in ("seconds", "cpu_seconds")}
+            row["peak_bytes"] = max(cost.peak_bytes for cost in spent)
+        for key, reference in (("saved", RIDGE), ("saved_against_blend", BLEND)):
+            if label not in (RIDGE, reference):
+                saved = paired_difference(prices, guess, guesses[reference])
+                row[key] = [saved.value, saved.low, saved.high]
+        kept.append(row)
+        print(row, flush=True)
     facts = {"command": "python -m benchmarks.heads FILE --folds 0 1 2 3 4", "machine": this_machine()}
     facts |= {"base": detect().base, "recipe": RECIPE.as_dict(), "threads": torch.get_num_threads()}
     write_json_atomic(PATH, {**facts, "rows": sorted(kept, key=lambda row: row["folds"])})

@@ -52,15 +52,18 @@ def heads(facts: dict[str, Any]) -> str:
     """What heads trained together with the adapter brought, as a Markdown table."""
     lines = [
         "| folds | trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
-        "| training |",
-        "|---" * 7 + "|",
+        "| saved against the blend [95 %] | training | of it computing | peak memory |",
+        "|---" * 10 + "|",
     ]
     for row in facts["rows"]:
-        minutes = f"{row['seconds'] / 60:.1f} min" if row["seconds"] else ""
-        lines.append(
-            f"| {', '.join(str(1 + fold) for fold in row['folds'])} | {row['read']} | {row['n']} | ${row['mae']:.2f} | "
-            f"{row['rmsle']:.3f} | {_dollars(row['saved'])} | {minutes} |"
-        )
+        saved = (_dollars(row[key]) if key in row else "" for key in ("saved", "saved_against_blend"))
+        cells = (
+            ", ".join(str(1 + fold) for fold in row["folds"]), row["read"], f"{row['n']}", f"${row['mae']:.2f}",
+            f"{row['rmsle']:.3f}", *saved,
+            *(f"{row[key] / 60:.1f} min" if row.get(key) else "" for key in ("seconds", "cpu_seconds")),
+            human_bytes(row["peak_bytes"]) if "peak_bytes" in row else "",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     recipe = facts["recipe"]
     told = (
         f"Of five folds, four fifths to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "

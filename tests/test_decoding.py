@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from every_price import brute_force
 
 from pricelab import decoding
 from pricelab.backbone import padded_width
@@ -36,21 +37,6 @@ def distribution(model, toy_tokenizer):
         return price_distribution(model, prompts, digit_tokens(toy_tokenizer), toy_tokenizer.pad_token_id, cut)
 
     return compute
-
-
-def brute_force(model, prompt, digits):
-    """P($1)…P($999), each price scored by a whole pass of its own, without a cache and without padding."""
-    scores = np.zeros(1000)
-    for low, high in ((1, 10), (10, 100), (100, 1000)):
-        numbers = [[digits[int(d)] for d in str(n)] for n in range(low, high)]
-        with torch.inference_mode():
-            logits = model(torch.tensor([prompt + number for number in numbers])).logits.double()
-        chance = logits[:, len(prompt) - 1 :].softmax(-1)
-        for n, number in enumerate(numbers):
-            first, *later = (chance[n, place, token] for place, token in enumerate(number))
-            stop = 1 - chance[n, len(number)][digits].sum() if high < 1000 else 1.0
-            scores[low + n] = first / chance[n, 0, digits[1:]].sum() * np.prod(later) * stop
-    return scores[1:]
 
 
 def test_without_a_cut_it_equals_scoring_every_price_by_itself(model, prompts, distribution, toy_tokenizer):
