@@ -59,7 +59,8 @@ def build(name: str, interpreter: str, torch: str) -> tuple[Path, dict[str, Any]
     subprocess.run([interpreter, "-m", "venv", folder], check=True)
     facts: dict[str, Any] = {"sha256": wanted}
     if name == "colab":
-        _pip(python, *pins.split())
+        (folder / "pins.txt").write_text(pins, encoding="utf-8")
+        _pip(python, "-r", str(folder / "pins.txt"))
         kept = versions(python)
         facts |= {"build_seconds": round(time.monotonic() - started)} | _set_up(python)
         now = versions(python)
