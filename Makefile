@@ -38,8 +38,10 @@ test-colab: $(READY) ## unit tests and notebooks with Colab's own versions, in a
 test-latest: $(READY) ## the same with the newest of everything; TORCH=torch==2.13.0 holds torch
 	$(BIN)/python -m benchmarks.environments latest
 
+# A cache of its own: a finished run or a reader's answers must not show in what is committed.
 notebooks: $(READY) ## execute the workbook in place from the laptop profile, and normalise it
-	$(BIN)/pricelab run --in-place --profile laptop
+	rm -rf build/cache/workbook build/cache/scorebook.json
+	PRICELAB_CACHE=$(CURDIR)/build/cache $(BIN)/pricelab run --in-place --profile laptop
 
 experiments: $(READY) ## repeat or complete the recorded experiments (hours on two cores), results to data/results/
 	$(BIN)/python -m benchmarks.readers workshop

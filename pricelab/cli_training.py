@@ -142,7 +142,7 @@ def finetune(
     report_to: ReportTo = None,
     blend: Blend = True,
 ) -> None:
-    """Fine-tune a base model on a product catalog. An unfinished run in DIR is resumed.
+    """Fine-tune a base model on a product catalog. The same command resumes an unfinished run and takes a finished one.
 
     On several GPUs: accelerate launch --multi_gpu -m pricelab finetune … (docs/several-gpus.md)
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
+from pricelab.progress import show_losses
 from pricelab.prompt import MAX_DIGITS
 from pricelab.read_outs import ReadOuts, with_read_outs
 from pricelab.room import check_room
-from pricelab.run_folder import CHECKPOINTS, check_folder, open_folder
+from pricelab.run_folder import CHECKPOINTS, Overwrite, Run, check_folder, finished_run, metrics_of, open_folder
 from pricelab.scope import learn_scope
 from pricelab.trackers import Trackers
-from pricelab.training import METHODS, Recipe, Trained, load_trainable, train
+from pricelab.training import METHODS, Recipe, load_trainable, train
 
 ADAPTER_CONFIG = "adapter_config.json"
 RESULT = "result"  # in there, until it is whole
@@ -41,30 +42,19 @@ MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
 TRAINING_MINIMUM = 16  # items: one step
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished training run."""
-
-    folder: Path
-    losses: list[float]  # mean loss of each step, in nats a token
-    seconds: float  # that the training loop took, this time
-    manifest: Manifest
-    validation: dict[int, float] = field(default_factory=dict)  # step → loss on the validation items, nats a token
-    stopped: str = ""  # why the training ended before its last step, in words
-
-
 @processes.told_when_one_ends()
 def finetune(
     catalog: Catalog, out: str | Path, *, base: str | None = None, method: str = "qlora", seed: int = 0,
-    recipe: Recipe | None = None, overwrite: bool = False, progress: bool = True, minutes: float | None = None,
+    recipe: Recipe | None = None, overwrite: Overwrite = False, progress: bool = True, minutes: float | None = None,
     validation: Sequence[Item] = (), mix: Sequence[str] = (),
     choices: Mapping[str, Any] | None = None, report_to: str | Sequence[str] = (), blend: bool = False,
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
 
-    An unfinished run of the same settings in ``out`` is resumed at its newest valid checkpoint, also with
-    ``overwrite``. An interrupt finishes the step and saves; in a notebook the run is then finished with what is trained
-    so far, and goes on when it is called again with ``overwrite``.
+    A finished run of the same settings in ``out`` is taken as it is, once its files were compared with its manifest. An
+    unfinished one is resumed at its newest valid checkpoint, also with ``overwrite``. An interrupt finishes the step
+    and saves; in a notebook the run is then finished with what is trained so far, and goes on when it is called again
+    with ``overwrite``.
 
     Args:
         catalog: what to learn from.
@@ -73,7 +63,8 @@ def finetune(
         method: ``"qlora"`` (adapters on a 4-bit base), ``"lora"`` (on a 16-bit base) or ``"full"`` (all weights).
         seed: of the adapters' start and of the order of items.
         recipe: settings; by default `default_recipe`.
-        overwrite: replace a finished run in ``out``, or an unfinished one of other settings.
+        overwrite: replace a finished run in ``out``, or an unfinished one of other settings; with ``"changed"`` a
+            finished one only if its settings are others or its files aren't as they were.
         progress: show a progress bar and the loss while training.
         minutes: train so long at most; the learning rate then reaches 0 by that time.
         validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
@@ -86,7 +77,8 @@ def finetune(
 
     Raises:
         ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
-            can't write, a folder that holds something else, or more memory needed than is free.
+            can't write, a folder that holds something else or a run that only ``overwrite`` replaces, or more memory
+            needed than is free.
         FloatingPointError: the loss or the gradient stopped being a finite number.
         MemoryError: memory ran out all the same, with one item at a time.
         OSError: something can't be written; the folder can be resumed.
@@ -118,6 +110,12 @@ def finetune(
         check_compiler()
     tokenizer = load_tokenizer(*place_of(base))
     recipe = replace(recipe, max_text_tokens=cut_length(tokenizer, items, recipe.max_text_tokens))
+    asked = {**settings, **recipe.as_dict(), "number of items": len(items), "blend": blend}
+    if found := processes.once(lambda: finished_run(folder, asked, overwrite)):
+        run = Run.stored(folder, found)
+        if progress:
+            show_losses(run.losses, title=f"{len(run.losses)} steps, {run.seconds / 60:.1f} min, trained before")
+        return run
     room = check_room(base, method, recipe, items, tokenizer, mixed=bool(mix))
     loaded, model = load_trainable(base, method, recipe, seed)
     if progress and processes.rank() == 0:
@@ -146,7 +144,7 @@ def finetune(
             seed=seed,
             calibration=read_outs.calibration.as_dict(),
             scope=scope.as_dict(),
-            metrics=_metrics(trained, extras),
+            metrics=metrics_of(trained, extras),
         )  # fmt: skip
         with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
             return _finish(folder, model, loaded.tokenizer, read_outs, manifest, trained.interrupted)
@@ -169,19 +167,6 @@ def _digest(texts: Sequence[str]) -> dict[str, Any] | None:
     if not texts:
         return None
     return {"n": len(texts), "sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest()}
-
-
-def _metrics(trained: Trained, extras: dict[str, Any]) -> dict[str, Any]:
-    """What the manifest keeps of a run, rounded; validation and an early end only where there were any."""
-    kept: dict[str, Any] = {
-        "train_seconds": round(trained.seconds, 1),
-        "losses": [round(loss, 4) for loss in trained.losses],
-    }
-    if trained.validation:
-        kept["validation"] = {str(step): round(loss, 4) for step, loss in trained.validation.items()}
-        kept["best_step"] = trained.best_step
-    kept |= {name: text for name in ("stopped", "split") if (text := getattr(trained, name))}
-    return {**kept, "given": extras} if extras else kept
 
 
 def default_recipe(profile: Profile, method: str, items: int, timed: bool = False) -> Recipe:

@@ -22,6 +22,16 @@ def sparkline(values: list[float], width: int = SPARKS) -> str:
     return "".join(BARS[int((value - low) / ((high - low) or 1) * (len(BARS) - 1))] for value in means)
 
 
+def show_losses(losses: list[float], title: str) -> None:
+    """In a notebook, the curve of a training that is over."""
+    if in_notebook():
+        from IPython.display import display
+
+        from pricelab.plots import loss_curve
+
+        display(loss_curve(losses, title=title))
+
+
 class LossDisplay(TrainerCallback):
     """A progress bar with the loss: a plot that redraws itself in a notebook, one line on a terminal."""
 

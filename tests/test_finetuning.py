@@ -1,16 +1,19 @@
 """Fine-tuning from a catalog to a folder: what is left behind, resumed, replaced and refused."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
 import pytest
 
-from pricelab import finetuning, training
+from pricelab import finetuning, progress, run_folder, training
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
+from pricelab.files import read_json, write_json_atomic
 from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
 from pricelab.pricer import Pricer
 from pricelab.profiles import PROFILES
+from pricelab.run_folder import Run
 
 RECIPE = training.Recipe(epochs=1, batch_size=16, rank=4, save_every=2)
 QUICK = {"recipe": RECIPE, "seed": 3, "progress": False}
@@ -71,15 +74,12 @@ def test_estimates_after_loading_equal_those_before_saving(finetuned, estimates_
 
 def test_the_adapter_folder_names_no_place_on_this_machine(finetuned, toy_base):
     """The base here is a folder, so its name is its place; the registry's keys stay keys."""
-    from pricelab.files import read_json
-
     config = read_json(finetuned["lora"].folder / "adapter_config.json")
     assert config["base_model_name_or_path"] == finetuned["lora"].manifest.base["name"] == str(toy_base)
 
 
 def test_a_key_stays_a_key_in_the_adapter(toy_base, toy_catalog, tmp_path, monkeypatch):
     from pricelab import bases
-    from pricelab.files import read_json
 
     (tmp_path / "data").mkdir()
     shutil.copytree(toy_base, tmp_path / "data" / "tiny-base")
@@ -125,13 +125,126 @@ def test_loading_an_unfinished_run_says_how_to_finish_it(unfinished):
 
 def test_a_finished_run_is_only_replaced_when_asked(finished, toy_base, toy_catalog):
     before = snapshot(finished)
-    with pytest.raises(ValueError, match="finished run; use --overwrite"):
-        finetune(toy_catalog, finished, base=str(toy_base), **QUICK)
+    with pytest.raises(ValueError, match="finished run with another epochs, .*rank.*; use --overwrite"):
+        finetune(toy_catalog, finished, base=str(toy_base), **{**QUICK, "recipe": dataclasses.replace(RECIPE, rank=2)})
     assert snapshot(finished) == before
     replaced = finetune(toy_catalog, finished, base=str(toy_base), method="full", overwrite=True, **QUICK)
     assert replaced.manifest.method == "full"
     assert not (finished / "adapter_model.safetensors").exists()
     Pricer.load(finished)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The folders that were trained in."""
+    folders, train = [], finetuning.train
+
+    def spy(model, base, items, recipe, checkpoints, *rest, **options):
+        folders.append(checkpoints.parent)
+        return train(model, base, items, recipe, checkpoints, *rest, **options)
+
+    monkeypatch.setattr(finetuning, "train", spy)
+    return folders
+
+
+@pytest.fixture
+def same(toy_base):
+    """The settings of ``finished``."""
+    recipe = training.Recipe(epochs=2, batch_size=16, rank=4, learning_rate=5e-3)
+    return {"base": str(toy_base), "recipe": recipe, "seed": 3, "progress": False}
+
+
+@pytest.mark.parametrize("overwrite", [False, "changed"])
+def test_a_finished_run_of_the_same_settings_is_taken_and_said(
+    finished, finetuned, same, toy_catalog, trained, capsys, overwrite
+):
+    before = snapshot(finished)
+    run = finetune(toy_catalog, finished, overwrite=overwrite, **same)
+    assert trained == [] and snapshot(finished) == before
+    assert run.manifest == finetuned["qlora"].manifest and run.folder == finished
+    np.testing.assert_allclose(run.losses, finetuned["qlora"].losses, atol=5e-5)
+    assert run.seconds == round(finetuned["qlora"].seconds, 1) and (run.validation, run.stopped) == ({}, "")
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{finished} holds a finished run of these settings") and "--overwrite trains anew" in said
+
+
+def test_overwrite_trains_the_same_settings_anew(finished, finetuned, same, toy_catalog, trained):
+    run = finetune(toy_catalog, finished, overwrite=True, **same)
+    assert trained == [finished] and run.manifest.files == finetuned["qlora"].manifest.files
+
+
+def test_a_notebook_shows_the_losses_of_a_run_that_it_takes(finished, same, toy_catalog, trained, monkeypatch, capsys):
+    import IPython.display
+    from matplotlib.figure import Figure
+
+    shown = []
+    for module in (progress, run_folder):
+        monkeypatch.setattr(module, "in_notebook", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    finetune(toy_catalog, finished, overwrite="changed", **{**same, "progress": True})
+    (figure,) = shown
+    assert isinstance(figure, Figure) and "8 steps" in figure.axes[0].get_title(loc="left")
+    assert "overwrite=True trains anew" in capsys.readouterr().err and trained == []
+
+
+CHANGES = {
+    "seed": {"seed": 4}, "method": {"method": "lora"}, "blend": {"blend": True}, "minutes": {"minutes": 1.0},
+    "dropout": {"choices": {"dropout": 0.1}}, "max_text_tokens": {"choices": {"max_text_tokens": 10}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_finished_run_of_another_setting_is_not_taken(finished, same, toy_catalog, trained, name):
+    before = snapshot(finished)
+    with pytest.raises(ValueError, match=f"finished run with another {name}; use --overwrite to replace it"):
+        finetune(toy_catalog, finished, **{**same, **CHANGES[name]})
+    assert trained == [] and snapshot(finished) == before
+
+
+def test_neither_is_one_of_other_items_or_of_a_base_that_changed(finished, same, toy_catalog, trained, tmp_path):
+    fewer = dataclasses.replace(toy_catalog, splits={**toy_catalog.splits, "train": toy_catalog["train"][:40]})
+    with pytest.raises(ValueError, match="finished run with another data, .*number of items; "):
+        finetune(fewer, finished, **same)
+    content = read_json(finished / MANIFEST)
+    content["base"]["revision"] = "0" * 64
+    write_json_atomic(finished / MANIFEST, content)
+    with pytest.raises(ValueError, match="finished run with another version of .*; use --overwrite"):
+        finetune(toy_catalog, finished, **same)
+    assert trained == []
+
+
+def test_what_changed_is_trained_anew_when_asked_and_the_reason_said(finished, same, toy_catalog, trained, capsys):
+    run = finetune(toy_catalog, finished, overwrite="changed", **{**same, "seed": 4})
+    assert trained == [finished] and run.manifest.seed == 4
+    assert f"trained anew: {finished} holds a finished run with another seed\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("spoilt", ["changed", "missing"])
+def test_a_damaged_run_is_not_taken(finished, finetuned, same, toy_catalog, trained, capsys, spoilt):
+    file = finished / "ridge.safetensors"
+    if spoilt == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    words = {"missing": f"{file} is missing", "changed": f"{file} was changed after training"}[spoilt]
+    with pytest.raises(ValueError, match=re.escape(words)):
+        finetune(toy_catalog, finished, **same)
+    assert trained == []
+    run = finetune(toy_catalog, finished, overwrite="changed", **same)
+    assert trained == [finished] and run.manifest.files == finetuned["qlora"].manifest.files
+    assert f"trained anew: {words}" in capsys.readouterr().err
+
+
+def test_another_word_for_overwrite_is_refused(finished, same, toy_catalog):
+    with pytest.raises(ValueError, match="overwrite is True, False or \"changed\", got 'always'"):
+        finetune(toy_catalog, finished, overwrite="always", **same)
+
+
+def test_a_stored_run_has_its_validation_losses_and_why_it_stopped(finetuned):
+    manifest = finetuned["lora"].manifest
+    metrics = {**manifest.metrics, "validation": {"10": 1.5, "20": 1.25}, "stopped": "stopped at step 20"}
+    run = Run.stored(finetuned["lora"].folder, dataclasses.replace(manifest, metrics=metrics))
+    assert run.validation == {10: 1.5, 20: 1.25} and run.stopped == "stopped at step 20"
 
 
 def test_a_finished_run_survives_a_mistake_in_the_settings_of_the_next(finished, toy_base, toy_catalog):
@@ -159,8 +272,6 @@ def test_files_of_somebody_else_are_never_touched(finished, toy_base, toy_catalo
 
 
 def test_a_manifest_that_names_files_elsewhere_removes_none_of_them(finished, toy_base, toy_catalog):
-    from pricelab.files import read_json, write_json_atomic
-
     elsewhere = finished.parent / "precious.txt"
     elsewhere.write_text("mine")
     content = read_json(finished / MANIFEST)

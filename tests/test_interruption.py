@@ -87,8 +87,9 @@ def test_the_second_one_stops_at_once(toy_catalog, options, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("notebook")
+@pytest.mark.parametrize("overwrite", [True, "changed"])
 def test_a_notebooks_run_is_finished_with_what_there_is_and_trained_on_later(
-    whole, toy_catalog, options, tmp_path, monkeypatch
+    whole, toy_catalog, options, tmp_path, monkeypatch, overwrite
 ):
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -101,7 +102,7 @@ def test_a_notebooks_run_is_finished_with_what_there_is_and_trained_on_later(
     with pytest.raises(ValueError, match="--overwrite to replace it .with the same settings: to train it on"):
         finetune(toy_catalog, folder, progress=False, **options)
     other = shutil.copytree(folder, tmp_path / "other")
-    again = finetune(toy_catalog, folder, progress=False, overwrite=True, **options)
+    again = finetune(toy_catalog, folder, progress=False, overwrite=overwrite, **options)
     assert (again.losses, again.manifest.files, again.stopped) == (whole.losses, whole.manifest.files, "")
     assert {path.name for path in folder.iterdir()} == {*again.manifest.files, MANIFEST}
     afresh = finetune(toy_catalog, other, progress=False, overwrite=True, **{**options, "seed": 4})
