@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -75,6 +76,20 @@ def test_many_callers_at_once_are_batched(pricer):
         [thread.join() for thread in threads]
         assert found == {n: n for n in range(1, 9)}
         assert sum(size * count for size, count in server.batch_sizes.items()) == 8 and max(server.batch_sizes) > 1
+
+
+# ---- the page that documents them
+
+
+def test_the_page_loads_nothing_from_elsewhere(client):
+    page = client.get("/docs")
+    assets = re.findall(r'(?:src|href)="(/[^/"][^"]*)"', page.text)
+    assert page.status_code == 200 and "://" not in page.text
+    found = {asset.rpartition(".")[2]: client.get(asset) for asset in assets}
+    assert {kind: answer.status_code for kind, answer in found.items()} == {"js": 200, "css": 200, "png": 200}
+    loaded = re.findall(r"""url\(["']?([^)]*)|@import""", found["css"].text)
+    assert loaded and all(place.startswith("data:") for place in loaded)
+    assert "url: '/openapi.json'" in page.text and client.get("/openapi.json").status_code == 200
 
 
 # ---- refusals

@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
 
 from pricelab import __version__
 from pricelab.serving.batching import Closed, MicroBatcher, QueueFull
@@ -148,7 +149,8 @@ def create_app(
         bringing.cancel()
         await service.close()
 
-    app = FastAPI(title="pricelab", version=__version__, lifespan=lifespan, responses=_problems(500))
+    about: dict[str, Any] = {"title": "pricelab", "version": __version__, "lifespan": lifespan}
+    app = FastAPIOffline(redoc_url=None, responses=_problems(500), **about)  # FastAPI's own page loads from a CDN
     app.state.service = service
     app.add_middleware(Guard, limits=limits, token=token)
     app.exception_handler(RequestValidationError)(_invalid)
