@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -146,6 +147,15 @@ def test_both_kinds_of_ci_run_the_same_script():
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "make test"
     pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(f"{python}.0") for python in pythons)
+
+
+def test_ci_keeps_what_the_browser_tests_looked_at_also_when_they_fail():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    (kept,) = [step for step in workflow["jobs"]["test"]["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert kept["if"] == "${{ !cancelled() }}" and "${{ matrix.python }}" in kept["with"]["name"]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/browser").glob("test_*.py"))
+    folders = re.findall(r'^KEPT = ROOT / "(\w+)" / "(\w+)"$', sources, re.MULTILINE)
+    assert sorted(map("/".join, folders)) == sorted(kept["with"]["path"].split())
 
 
 def test_the_licence_is_the_declared_one():

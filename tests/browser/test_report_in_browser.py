@@ -1,19 +1,26 @@
-"""The report of `pricelab run` opened from its file: no request, no serious violation, phone, dark theme, paper."""
+"""The report of `pricelab run` opened from its file: no request, no serious violation, phone, dark theme, paper.
+
+The file is kept in build/report.
+"""
+
+import shutil
 
 import pytest
 from axe_check import violations
+from lab_session import ROOT
 from test_run_report import ABOUT, workbook
 
 from pricelab.run_report import write_report
 
 pytestmark = pytest.mark.browser
+KEPT = ROOT / "build" / "report"
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    outcomes, board = workbook(folder)
-    return write_report(outcomes, ABOUT, folder, board).as_uri()
+def report():
+    shutil.rmtree(KEPT, ignore_errors=True)
+    outcomes, board = workbook(KEPT)
+    return write_report(outcomes, ABOUT, KEPT, board).as_uri()
 
 
 @pytest.mark.parametrize("width, scheme", [(1200, "light"), (390, "dark")])
