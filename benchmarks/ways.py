@@ -24,9 +24,10 @@ from pricelab.ways import WAYS, Trial, attempt
 HELD_OUT = 100  # items of each split that a trial prices
 # training items → way → learning rates; the best with the most items is taken, QLoRA takes LoRA's
 RATES = {
-    200: {"lora": (3e-4, 1e-3, 3e-3, 1e-2), "full": (3e-5, 1e-4, 3e-4, 1e-3), "scratch": (1e-4, 3e-4, 1e-3, 3e-3),
-          "small": (1e-3, 3e-3, 1e-2, 3e-2)},
-    600: {"lora": (3e-4, 1e-3, 3e-3), "full": (1e-4, 3e-4), "small": (1e-3, 3e-3, 1e-2)},
+    200: {"lora": (3e-4, 1e-3, 3e-3, 1e-2), "full": (3e-5, 1e-4, 3e-4, 1e-3),
+          "scratch": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "small": (1e-3, 3e-3, 1e-2, 3e-2)},
+    600: {"lora": (3e-4, 1e-3, 3e-3), "full": (3e-5, 1e-4, 3e-4), "scratch": (3e-4, 1e-3, 3e-3, 1e-2),
+          "small": (1e-3, 3e-3, 1e-2)},
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 # (ways, items, seeds) in the order of what the comparison needs most
