@@ -45,13 +45,18 @@ class Base:
 
     @property
     def parameters(self) -> int:
-        """Number of weights, counting a 4-bit weight as one."""
-        return self.model.num_parameters()
+        """Number of the base's own weights, counting a 4-bit weight as one; adapters laid on it don't count."""
+        return self.model.num_parameters() - sum(weight.numel() for weight in self._adapters())
 
     @property
     def megabytes(self) -> float:
-        """Memory held by the weights, in MB."""
-        return self.model.get_memory_footprint() / 1e6
+        """Memory held by the base's own weights, in MB; adapters laid on it don't count."""
+        adapters = sum(weight.numel() * weight.element_size() for weight in self._adapters())
+        return (self.model.get_memory_footprint() - adapters) / 1e6
+
+    def _adapters(self) -> list[Any]:
+        """The LoRA matrices that peft put inside the base's layers."""
+        return [weight for name, weight in self.model.named_parameters() if "lora_" in name]
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ class Trial:
     epochs: float
     seed: int
     learning_rate: float
-    parameters: int
+    parameters: int  # of the model that learned, adapters included
     trainable: int  # weights that moved
     seconds: float  # of training
     tokens: int  # D
@@ -141,7 +141,7 @@ def attempt(
         split: [e.estimate for e in pricer.estimate(found, progress=progress)] for split, found in texts.items()
     }
     return Trial(
-        way.key, base, len(items), recipe.epochs, seed, way.learning_rate, parameters=loaded.parameters,
+        way.key, base, len(items), recipe.epochs, seed, way.learning_rate, parameters=loaded.model.num_parameters(),
         trainable=sum(weight.numel() for weight in model.parameters() if weight.requires_grad), seconds=seconds,
         tokens=round(tokens * recipe.epochs), flops=flops, peak_bytes=peak.bytes,
         format_kept=sum(map(follows_format, answers)), asked=len(answers), general_nats=nats,

@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from pricelab import bases
+from pricelab.adapters import add_adapters
 from pricelab.bases import REGISTRY, load_base, load_tokenizer, locate
 from pricelab.files import sha256_of
 from pricelab.prompt import number_tokens
+from pricelab.recipe import Recipe
 from pricelab.smollm2 import WHEEL_SHA256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -123,6 +125,16 @@ def test_four_bits_hold_the_layers_in_fewer_bytes_and_nearly_the_same_answers(to
         a, b = (base.model(ids).logits[0, -1].float() for base in (plain, small))
     assert not torch.equal(a, b)
     assert torch.corrcoef(torch.stack([a, b]))[0, 1] > 0.9
+
+
+def test_adapters_are_no_part_of_the_base_that_they_lie_on(toy_base):
+    base = load_base(str(toy_base), quantise=True)
+    alone = base.parameters, base.megabytes
+    before = base.model.num_parameters()
+    model = add_adapters(base.model, Recipe())
+    model.add_adapter("second", model.peft_config["default"])
+    assert base.model.num_parameters() > before
+    assert (base.parameters, base.megabytes) == alone
 
 
 def test_master_weights_are_fp32(toy_base):
