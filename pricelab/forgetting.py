@@ -16,6 +16,7 @@ import numpy as np
 
 from pricelab.bootstrap import Interval, mean_interval
 from pricelab.catalog import Item
+from pricelab.costs.units import human_rate
 from pricelab.evaluation import Difference, paired_difference
 from pricelab.files import data_dir, read_json
 from pricelab.general import held_out, passage_losses
@@ -30,7 +31,11 @@ _PAIRS = (
     ("LoRA at 1e-2 forgets more than at 1e-3", ("lora", 1e-2, False), ("lora", 1e-3, False)),
     ("at 1e-3, QLoRA forgets more than LoRA", ("qlora", 1e-3, False), ("lora", 1e-3, False)),
     *(
-        (f"{NAMES[method]} at {rate:g}: mixing keeps more general English", (method, rate, False), (method, rate, True))
+        (
+            f"{NAMES[method]} at {human_rate(rate)}: mixing keeps more general English",
+            (method, rate, False),
+            (method, rate, True),
+        )
         for method, rate in _MIXED
     ),
 )
@@ -139,7 +144,7 @@ def comparisons(trials: Sequence[Trial], prices: Sequence[float]) -> Iterator[tu
         alone, mixed = found.get((method, rate, False)), found.get((method, rate, True))
         if alone and mixed:
             cost = paired_difference(prices, alone.estimates, mixed.estimates)
-            yield f"{NAMES[method]} at {rate:g}: mixing makes the prices worse", cost, "dollars an item"
+            yield f"{NAMES[method]} at {human_rate(rate)}: mixing makes the prices worse", cost, "dollars an item"
 
 
 def _bases(found: dict[Any, Trial], more: Any, less: Any) -> np.ndarray:

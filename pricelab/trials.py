@@ -12,7 +12,7 @@ import numpy as np
 
 from pricelab.bootstrap import mean_interval
 from pricelab.catalog import Item
-from pricelab.costs.units import human_bytes, human_flops, human_number
+from pricelab.costs.units import human_bytes, human_flops, human_number, human_rate
 from pricelab.evaluation import Difference, Score, evaluate
 from pricelab.files import data_dir, read_json
 from pricelab.items import groups_of
@@ -182,7 +182,7 @@ class Rates:
         tried: dict[tuple[str, int], list[str]] = {}
         for row in self.rows:
             mark = " ← best" if row["learning_rate"] == self.best(row["way"], row["items"]) else ""
-            cell = f"{row['learning_rate']:g}: ${row['validation_mae']:.2f}{mark}"
+            cell = f"{human_rate(row['learning_rate'])}: ${row['validation_mae']:.2f}{mark}"
             tried.setdefault((row["way"], row["items"]), []).append(cell)
         width = max(map(len, tried.values()))
         rows = [

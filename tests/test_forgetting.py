@@ -60,8 +60,8 @@ def test_comparisons_are_made_where_both_trials_are_there_and_support_what_is_so
     found = {statement: difference for statement, difference, _ in comparisons(trials, prices=[11.0, 21.0, 31.0])}
     assert found["at 1e-3, full fine-tuning forgets more than LoRA"].value == pytest.approx(0.7)
     assert found["each at its usual rate, LoRA (1e-3) forgets more than full (1e-4)"].value == pytest.approx(-0.1)
-    assert found["LoRA at 0.001: mixing keeps more general English"].value == pytest.approx(0.15)
-    assert found["LoRA at 0.001: mixing makes the prices worse"].value == pytest.approx((59 - 1) / 3)
+    assert found["LoRA at 1e-3: mixing keeps more general English"].value == pytest.approx(0.15)
+    assert found["LoRA at 1e-3: mixing makes the prices worse"].value == pytest.approx((59 - 1) / 3)
     assert len(found) == 4
 
 

@@ -11,11 +11,19 @@ from pricelab.costs.memory import Memory
 from pricelab.costs.plan import METHODS, PRECISIONS, PRECISIONS_OF, Plan
 from pricelab.costs.published import PUBLISHED, QWEN_STEPS, Published, PublishedStep, ladder
 from pricelab.costs.shapes import ALL_LINEAR, ATTENTION, SHAPES, Shape
-from pricelab.costs.units import human_bytes, human_flops, human_number, human_seconds, human_speed, human_usd
+from pricelab.costs.units import (
+    human_bytes,
+    human_flops,
+    human_number,
+    human_rate,
+    human_seconds,
+    human_speed,
+    human_usd,
+)
 
 __all__ = [
     "ALL_LINEAR", "ATTENTION", "HARDWARE", "METHODS", "PRECISIONS", "PRECISIONS_OF", "PUBLISHED", "QWEN_STEPS",
     "SHAPES", "Budget", "Hardware", "Memory", "Plan", "Published", "PublishedStep", "Row", "Shape", "budget",
-    "human_bytes", "human_flops", "human_number", "human_seconds", "human_speed", "human_usd", "ladder",
+    "human_bytes", "human_flops", "human_number", "human_rate", "human_seconds", "human_speed", "human_usd", "ladder",
     "measured_peak", "this_machine",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What a thousand prices cost: measured on this machine, by arithmetic on rented ones.
 
 Only the model's time: no idle hours, no network, no people. A forward pass takes 2 FLOPs a weight and token; what is
-worked out from that is a lower limit, without overheads. Introduced in notebook 12.
+worked out from that is an estimate: the share of a GPU's peak that is reached is assumed. Introduced in notebook 12.
 """
 
 import time
@@ -77,7 +77,7 @@ def rented(shape: Shape, tokens: float, hardware: Hardware, utilisation: float =
         raise ValueError(f"{tokens} tokens at {utilisation} of the peak; give more than 0 and a share from 0 to 1")
     flops = 2 * shape.multiplied * tokens * 1000
     seconds = flops / (hardware.flops_per_second(hardware.best_dtype) * utilisation)
-    how = f"lower limit: 2·N·tokens at {utilisation:.0%} of the peak (assumed); {hardware.price_source}"
+    how = f"estimate: 2·N·tokens at {utilisation:.0%} of the peak (assumed); {hardware.price_source}"
     usd = seconds / 3600 * hardware.usd_per_hour
     return Line(f"{shape.name} on a rented {hardware.name}", seconds, hardware.watts * seconds / 3600, usd, how)
 

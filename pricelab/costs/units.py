@@ -38,6 +38,14 @@ def human_seconds(seconds: float) -> str:
     return _scaled(seconds, TIMES)
 
 
+def human_rate(rate: float) -> str:
+    """A learning rate as it is typed: ``"1e-3"``, ``"3e-4"``, ``"2.5e-5"``; from 1 on a plain number."""
+    if not math.isfinite(rate) or not 0 < rate < 1:
+        return f"{rate:g}"
+    digits, _, power = f"{rate:e}".partition("e")
+    return f"{float(digits):g}e{int(power)}"
+
+
 def human_usd(dollars: float) -> str:
     """Dollars with as many digits as matter: ``"$0.012"``, ``"$3.95"``, ``"$122 M"``; below a tenth of a cent so."""
     if 0 < dollars < 0.001:
