@@ -37,4 +37,4 @@ def words(what: str, value: float, step: int, recipe: Recipe, texts: Sequence[st
     cure = f"lower the learning rate (it is {recipe.learning_rate:g})"
     cure += ", warm up longer" if len(rows) == len(texts) else ", or leave these items out"
     items = f"it concerns {len(rows)} of the {len(texts)} items of that step: {shown}"
-    return f"the {what} became {value} at step {step}; {cure} and start again with --overwrite. Here {items}"
+    return f"the {what} became {value} at step {step}; {cure} and start again. Here {items}"

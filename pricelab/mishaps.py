@@ -15,7 +15,7 @@ from pricelab.evaluation import evaluate, paired_difference
 from pricelab.show import html_table, html_text, text_table
 
 CHEAP_USD, DEAR_USD = 100, 200  # learn below the one, price above the other
-FAST = 1e8  # a learning rate that no training survives
+FAST = 1.0  # a learning rate as typed by somebody who forgot the "e-3"
 OTHER_SUFFIX = "\n\nCost in USD: "
 ITEMS = 40  # that each mishap prices
 _HEADERS = ("what goes wrong", "error without it", "error with it", "n", "note")
@@ -23,7 +23,7 @@ _HEADERS = ("what goes wrong", "error without it", "error with it", "n", "note")
 
 @dataclass(frozen=True, repr=False)
 class Mishaps:
-    """What came of each mishap; shows itself as a table, with the error message that stopped one of them."""
+    """What came of each mishap; shows itself as a table, with the words in which one of them ended."""
 
     rows: tuple[tuple[str, ...], ...]
     message: str
@@ -54,7 +54,7 @@ def try_all(pricer: Any, catalog: Catalog) -> Mishaps:
 def _wrong_prompt(pricer: Any, items: Sequence[Item], right: np.ndarray) -> tuple[str, str, str]:
     wrong = priced_with(pricer, items, OTHER_SUFFIX)
     cost = paired_difference([item.price for item in items], right, wrong)
-    return _error(items, wrong), str(len(items)), f"the right prompt saves {cost.value:+.2f} dollars an item"
+    return _error(items, wrong), str(len(items)), f"the right prompt saves {cost}"
 
 
 def beyond_range(catalog: Catalog) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def priced_with(pricer: Any, items: Sequence[Item], suffix: str) -> np.ndarray:
 
 
 def explode(items: Sequence[Item], rate: float = FAST) -> str:
-    """The error that ends a training whose learning rate is far too high; on the `tiny` base."""
+    """What becomes of a training whose learning rate is far too high: losses, or its error; on the `tiny` base."""
     from pricelab.training import Recipe, load_trainable, train
 
     recipe = replace(Recipe(), epochs=3, learning_rate=rate)

@@ -1,6 +1,7 @@
 """Four more ways to go wrong: each is shown, and leaves nothing behind."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -14,8 +15,14 @@ def tuned(finetuned):
 
 
 def test_a_rate_that_is_far_too_high_ends_with_the_librarys_own_words(toy_catalog):
-    message = mishaps.explode(toy_catalog["train"][:8])
-    assert "lower the learning rate (it is 1e+08)" in message
+    message = mishaps.explode(toy_catalog["train"][:8], rate=1e8)
+    assert "lower the learning rate (it is 1e+08)" in message and "--" not in message
+
+
+def test_the_rate_that_the_table_shows_makes_the_loss_rise(toy_catalog):
+    told = mishaps.explode(toy_catalog["train"][:16])
+    last, first = (float(number) for number in re.findall(r"[\d.]+(?:e[+-]?\d+)?", told))
+    assert last > 2 * first
 
 
 def test_a_rate_that_is_fine_is_told_by_its_losses(toy_catalog):
@@ -63,5 +70,6 @@ def test_the_table_has_a_row_for_each_and_escapes_the_message(tuned, toy_catalog
     dear = tuple(item for item in load_catalog("workshop")["test"] if item.price > 200)[:4]
     splits |= {"test": (*toy_catalog["test"][:4], *dear), "test-unseen": splits["test-unseen"][:4]}
     table = mishaps.try_all(tuned, dataclasses.replace(toy_catalog, splits=splits))
+    assert re.search(r"saves −?\$[\d.]+ \[.+, .+\] per item, n = 8$", table.rows[2][-1])
     assert len(table.rows) == 3 and all(len(row) == len(mishaps._HEADERS) for row in table.rows)
-    assert "lower the learning rate" in str(table) and "<table>" in table._repr_html_()
+    assert "A learning rate of 1 ends with: no error, but a loss of" in str(table) and "<table>" in table._repr_html_()
