@@ -41,10 +41,28 @@ def test_forgetting_draws_factors_left_and_price_errors_right():
         "LoRA, recorded", "full, recorded", "LoRA + general texts, recorded",
     }  # fmt: skip
     assert all(line.get_ydata()[0] == 20 for line in right.lines)
-    assert lines(right)["LoRA + general texts, recorded"].get_markerfacecolor() == "white"
+    assert lines(right)["LoRA + general texts, recorded"].get_markerfacecolor() == "none"
     markers = {lines(right)[label].get_marker() for label in ("LoRA, recorded", "full, recorded")}
     assert len(markers) == 2
     assert left.get_xscale() == left.get_yscale() == right.get_xscale() == "log"
+
+
+def test_factors_beyond_the_axis_stand_at_its_edge_with_their_number():
+    recorded = [trial("lora", 1e-2, lost=13.0), trial("full", 1e-3, lost=1.0), trial("qlora", 1e-2, lost=12.0)]
+    left = risks.forgetting(recorded, prices=[20.0, 60.0]).axes[0]
+    assert [text.get_text() for text in left.texts] == ["↑ ×440,000\n↑ ×160,000"]
+    assert lines(left)["LoRA, recorded"].get_ydata()[0] == risks.CUT
+    assert left.get_ylim()[1] < 2 * risks.CUT
+
+
+def test_marks_stand_beside_their_rate_by_a_few_percent_at_most():
+    recorded = [trial(method, 1e-3, mixed) for method in risks.METHODS for mixed in (0.0, 0.2)]
+    figure = risks.forgetting(recorded, prices=[20.0, 60.0])
+    places = [line.get_xdata()[0] for line in figure.axes[1].lines]
+    assert len(set(places)) == len(places) and all(1 / 1.08 <= place / 1e-3 <= 1.08 for place in places)
+    figure.draw_without_rendering()
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert "1e-3" in ticks and len(figure.legends) == 1
 
 
 @pytest.mark.parametrize("highest", [0.05, 1.0, 8.0, 13.0, 20.0])

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pricelab.plots.style import BLUE, GREEN, VERMILION, finished, legend_below, new_axes, panels, usd, words
+from pricelab.costs.units import human_rate
+from pricelab.plots.style import (
+    BLUE,
+    FONT_POINTS,
+    GREEN,
+    VERMILION,
+    finished,
+    legend_below,
+    new_axes,
+    one_legend,
+    panels,
+    usd,
+    words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,11 +30,9 @@ METHODS = {"full": (VERMILION, "s"), "lora": (BLUE, "o"), "qlora": (GREEN, "^")}
 MOST_TICKS = 8
 LEAST_SPAN_USD = 20  # of the axis of price errors: differences of cents must not look like much
 NAMES = {"full": "full", "lora": "LoRA", "qlora": "QLoRA"}
-SIDEWAYS = {
-    "full": 0.94,
-    "lora": 1.0,
-    "qlora": 1.06,
-}  # factor on the learning rate, so that bars don't cover each other
+# Factors on the learning rate, so that marks don't cover each other: of the method, and of texts mixed in
+SIDEWAYS, MIXED_SIDEWAYS = {"full": 0.93, "lora": 0.99, "qlora": 1.04}, 1.035
+CUT = 100  # times the perplexity: what lies above stands at the edge with its number, or all the rest would look like 1
 
 
 def two_losses(
@@ -60,6 +71,8 @@ def two_losses(
 def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Sequence["Trial"] = ()) -> "Figure":
     """Perplexity on general English after over before, and the price error, against the learning rate.
 
+    Factors above `CUT` stand at the edge of the axis, with their number.
+
     Args:
         recorded: trials; those with general texts mixed in are drawn hollow.
         prices: true prices of the items that the recorded trials priced, US dollars.
@@ -72,32 +85,49 @@ def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Seque
         colour, marker = METHODS[method]
         form: dict[str, Any] = {
             "color": colour,
-            "markersize": 9,
-            "markerfacecolor": "white" if mixed else colour,
+            "markersize": 8,
+            "markerfacecolor": "none" if mixed else colour,
             "linestyle": "none",
         }
         chosen = [trial for trial in recorded if (trial.method, trial.mixed > 0) == (method, mixed)]
-        rates = [trial.learning_rate * SIDEWAYS[method] * (1.3 if mixed else 1) for trial in chosen]
+        rates = [trial.learning_rate * SIDEWAYS[method] * (MIXED_SIDEWAYS if mixed else 1) for trial in chosen]
         times = [trial.times for trial in chosen]
-        values = [time.value for time in times]
-        ends = [[time.value - time.low for time in times], [time.high - time.value for time in times]]
-        left.errorbar(rates, values, yerr=ends, marker=marker, capsize=3, label=_label(method, mixed), **form)
+        places = [min(time.value, float(CUT)) for time in times]
+        ends = [[max(p - t.low, 0) for p, t in zip(places, times, strict=True)],
+                [max(min(t.high, CUT) - p, 0) for p, t in zip(places, times, strict=True)]]  # fmt: skip
+        left.errorbar(rates, places, yerr=ends, fmt="none", ecolor=colour, label="_intervals")
+        left.plot(rates, places, marker=marker, label=_label(method, mixed), **form)
         errors = [np.abs(np.array(trial.estimates) - np.array(prices)).mean() for trial in chosen]
         right.plot(rates, errors, marker=marker, label=_label(method, mixed), **form)
     for trial in live:
         star: dict[str, Any] = {"color": "black", "markersize": 15, "label": f"{NAMES[trial.method]}, here and now"}
-        left.plot(trial.learning_rate, trial.times.value, "*", zorder=5, **star)
+        left.plot(trial.learning_rate, min(trial.times.value, CUT), "*", zorder=5, **star)
+    _beyond(left, [*recorded, *live])
     left.axhline(1, color="black", linewidth=1.2, linestyle=":")
     left.set_yscale("log")
     _plain_ticks(left)
     for axes in (left, right):
         axes.set_xscale("log")
-        legend_below(axes)
+        axes.xaxis.set_major_formatter(lambda rate, _: human_rate(rate))
+        axes.xaxis.set_minor_formatter(lambda *_: "")
+    one_legend(figure, left, right)
     low, high = right.get_ylim()
     room = max(0.0, LEAST_SPAN_USD - (high - low)) / 2
     right.set_ylim(low - room, high + room)
     right.yaxis.set_major_formatter(lambda dollars, _: words(usd(dollars)))
     return finished(left)
+
+
+def _beyond(axes: "Axes", trials: Sequence["Trial"]) -> None:
+    """Beside the marks at the cut, how much more it was: one text a learning rate."""
+    beyond: dict[float, list[float]] = {}
+    for trial in trials:
+        if trial.times.value > CUT:
+            beyond.setdefault(trial.learning_rate, []).append(trial.times.value)
+    for rate, values in beyond.items():
+        told = "\n".join(f"↑ ×{float(f'{value:.1e}'):,.0f}" for value in sorted(values, reverse=True))
+        axes.annotate(told, (rate, CUT), (-10, 0), textcoords="offset points", ha="right", va="top",
+                      fontsize=FONT_POINTS - 2)  # fmt: skip
 
 
 def _label(method: str, mixed: bool) -> str:

@@ -5,7 +5,7 @@ apart by colour is told apart by form or place as well.
 """
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,6 +56,16 @@ def finished(axes: "Axes") -> "Figure":
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(figure)
     return figure  # type: ignore[return-value]
+
+
+def one_legend(figure: "Figure", *panels: "Axes") -> None:
+    """A single legend below all panels, each label of theirs once."""
+    labelled: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            labelled.setdefault(label, handle)
+    figure.legend(labelled.values(), labelled.keys(), frameon=False, fontsize=FONT_POINTS - 1, ncols=4,
+                  loc="outside lower center")  # fmt: skip
 
 
 def legend_below(axes: "Axes") -> None:
