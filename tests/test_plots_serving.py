@@ -16,9 +16,25 @@ def loads(per_second):
 
 def test_a_start_is_as_long_as_its_parts():
     figure = start_seconds(STARTS)
+    assert renders(lambda: start_seconds(STARTS), no_y_label=True)
     assert {"cold", "warm", "libraries", "base", "warm-up", "8.0 s", "2.5 s"} <= set(words(figure).split("\n"))
     widths = [[bar.get_width() for bar in container] for container in figure.axes[0].containers]
     assert widths == [[4, 0], [3, 2.5], [1, 0]]
+
+
+def test_parts_that_cannot_be_seen_are_left_out_but_counted_and_short_ones_are_numbered():
+    parts = {"libraries": 4.0, "verify": 0.03, "adapter": 0.2, "base": 5.77}
+    figure = start_seconds({"cold": parts})
+    told = words(figure).split("\n")
+    assert "verify" not in told and {"adapter", "0.2", "10.0 s"} <= set(told)
+    assert len(figure.axes[0].containers) == 3
+
+
+def test_waits_have_a_bar_only_where_there_are_answers_enough():
+    few, many = (Load(n, 1.0, np.linspace(10, 20, count), {200: count}) for n, count in ((1, 19), (8, 20)))
+    wait = batching_effect({"alone": [few, many], "batched": [few, many]}).axes[1]
+    bars = [bar for bar in wait.collections if len(bar.get_segments())]
+    assert [segment[0][0] for bar in bars for segment in bar.get_segments()] == [1, 1]  # both at the place of 8 clients
 
 
 def test_ways_to_serve_are_drawn_by_throughput_and_wait():
@@ -32,7 +48,7 @@ def test_ways_to_serve_are_drawn_by_throughput_and_wait():
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda: start_seconds(STARTS), lambda: batching_effect({"a": loads(1)})],
+    [lambda: batching_effect({"a": loads(1)}), lambda: batching_effect({"a": loads(1), "b": loads(2)})],
 )
 def test_they_render(draw):
     assert renders(draw)
