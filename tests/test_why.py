@@ -116,6 +116,7 @@ def test_figures_render_with_names_and_noise():
     bars = phrase_effects(made()).axes[0].patches
     assert sorted(round(bar.get_width(), 2) for bar in bars) == [-1.5, 3.21, 4.0]  # the last: rewording, −2 to 2
     figure = change_effects(made())
+    assert "how far the middle 80 % moves" in words(figure)
     assert [list(line.get_xdata()) for line in figure.axes[0].lines][1:] == [[-1.0, 9.5], [4.0]]
 
 

@@ -48,7 +48,7 @@ def change_effects(why: Any, ax: "Axes | None" = None) -> "Figure":
     _fit_height(axes, ax, len(why.changes))
     _noise(axes, why.noise)
     for row, change in enumerate(why.changes):
-        label = "cheap to dear reading of the model" if row == 0 else None
+        label = "how far the middle 80 % moves" if row == 0 else None
         axes.plot([change.low, change.high], [row, row], color=BLUE, linewidth=5, alpha=0.35, label=label)
     differences = [change.difference for change in why.changes]
     axes.plot(differences, range(len(differences)), "D", color=BLUE, markersize=7, label="estimate")
