@@ -127,6 +127,7 @@ def test_each_way_has_the_best_of_the_rates_that_were_tried():
     rates = recorded_rates()
     for way in WAYS.values():
         assert way.learning_rate == rates.best("lora" if way.key == "qlora" else way.key)
+    assert "1e-3: $" in str(rates) and "0.001" not in str(rates)
     assert str(rates).count("← best") == len({(row["way"], row["items"]) for row in rates.rows})
 
 
@@ -161,11 +162,25 @@ def test_a_recorded_trial_keeps_its_estimates():
 
 def test_curves_show_every_way_seed_and_reference():
     many = trials(*(trial(way, items, seed) for way in FORMS for items in (50, 200) for seed in (0, 1)))
-    axes = error_by_examples(many, "test", trials(trial(items=24)), {"ridge": {50: 9.0, 200: 7.0}}).axes[0]
-    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    figure = error_by_examples(many, trials(trial(items=24)), {"test": {"ridge": {50: 9.0, 200: 7.0}}})
+    (axes,), (legend,) = figure.axes, figure.legends
+    told = [text.get_text() for text in legend.get_texts()]
     assert told == [*(WAYS[way].words for way in FORMS), "ridge", "measured just now"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["24", "50", "200"]
     assert axes.get_ylabel() == "mean absolute error, USD"
+    live = [line for line in axes.lines if line.get_markeredgecolor() == "black" and len(line.get_xdata())]
+    assert [list(line.get_ydata()) for line in live] == [[5.0]]
+
+
+def test_panels_of_both_splits_share_one_axis_of_errors_and_one_legend():
+    low, high = list(PRICES + 5), list(PRICES + 50)
+    both = Trials(
+        (replace(trial(), estimates={"test": low, "test-unseen": high}),), {"test": ITEMS, "test-unseen": ITEMS}
+    )
+    figure = error_by_examples(both)
+    left, right = figure.axes
+    assert left.get_ylim() == right.get_ylim() and left.get_ylim()[0] < 5 and left.get_ylim()[1] > 50
+    assert len(figure.legends) == 1 and left.get_legend() is right.get_legend() is None
 
 
 def test_costs_stand_on_a_log_axis_in_flops():

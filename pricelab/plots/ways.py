@@ -16,6 +16,8 @@ from pricelab.plots.style import (
     finished,
     legend_below,
     new_axes,
+    one_legend,
+    panels,
     usd,
     words,
 )
@@ -30,52 +32,64 @@ FORMS = {
     "small": (ORANGE, "D", ":"), "scratch": (VERMILION, "s", "--"), "full": (GREEN, "^", "-."),
     "lora": (BLUE, "o", "-"), "qlora": (PURPLE, "v", (0, (5, 1, 1, 1, 1, 1))),
 }  # fmt: skip
-SIDEWAYS = {"small": 0.92, "scratch": 0.96, "full": 1.0, "lora": 1.04, "qlora": 1.08}  # so that marks don't hide
+SIDEWAYS = {"small": 0.78, "scratch": 0.88, "full": 1.0, "lora": 1.13, "qlora": 1.28}  # so that marks don't hide
 REFERENCES = (":", "--", "-.")
+PANEL_HEIGHT_INCHES = 4.6  # of the panels with the lines of all ways
 
 
 def error_by_examples(
-    recorded: Trials, split: str, live: Trials | None = None,
-    reference: Mapping[str, Mapping[int, float]] | None = None, ax: "Axes | None" = None,
+    recorded: Trials, live: Trials | None = None,
+    reference: Mapping[str, Mapping[str, Mapping[int, float]]] | None = None,
 ) -> "Figure":  # fmt: skip
-    """Mean absolute error against training items, a line a way; each small mark a seed, the line their mean.
+    """Mean absolute error against training items, a panel a split, a line a way; faint marks are single seeds.
+
+    All panels share one axis of errors.
 
     Args:
-        recorded: trials to draw filled.
-        split: which items the errors are of.
-        live: trials of now, drawn as large open marks.
-        reference: name → training items → error in US dollars, of models to beat; grey lines.
-        ax: draw here instead of on a new figure.
+        recorded: trials to draw as lines.
+        live: trials of now, drawn last, as large marks with a black outline.
+        reference: split → name → training items → error in US dollars, of models to beat; grey lines.
     """
-    title = f"Error on {split} by number of examples"
-    axes = new_axes(ax, title, "training items (log scale)", "mean absolute error, USD")
+    figure, columns = panels(len(recorded.held_out))
+    figure.set_figheight(PANEL_HEIGHT_INCHES)
+    for axes, split in zip(columns, recorded.held_out, strict=True):
+        new_axes(axes, f"Error on {split}", "training items (log scale)", "mean absolute error, USD")
+        _panel(axes, recorded, split, live, (reference or {}).get(split, {}))
+    for axes in columns[1:]:
+        axes.sharey(columns[0])
+    columns[0].autoscale(axis="y")
+    one_legend(figure, *columns)
+    return finished(columns[0])
+
+
+def _panel(
+    axes: "Axes", recorded: Trials, split: str, live: Trials | None, reference: Mapping[str, Mapping[int, float]]
+) -> None:
     for key, (colour, marker, line) in FORMS.items():
         found = recorded.by_size(split).get(WAYS[key].words, {})
         sizes = sorted(found)
         for size in sizes:
-            axes.plot(
-                [size * SIDEWAYS[key]] * len(found[size]), found[size], marker, color=colour, alpha=0.55, markersize=6
-            )
+            places = [size * SIDEWAYS[key]] * len(found[size])
+            axes.plot(places, found[size], marker, color=colour, alpha=0.3, markersize=5, markeredgewidth=0)
         means = [float(np.mean(found[size])) for size in sizes]
         places = [size * SIDEWAYS[key] for size in sizes]
-        axes.plot(places, means, color=colour, linestyle=line, linewidth=2, marker=marker, markersize=3,
+        axes.plot(places, means, color=colour, linestyle=line, linewidth=2, marker=marker, markersize=4,
                   label=words(WAYS[key].words))  # fmt: skip
         for items, error in _live_marks(live, key, split):
-            axes.plot(items * SIDEWAYS[key], error, marker, color=colour, markersize=12,
-                      markerfacecolor="none", markeredgewidth=2)  # fmt: skip
-    for (name, by_size), line in zip((reference or {}).items(), REFERENCES, strict=False):
+            axes.plot(items * SIDEWAYS[key], error, marker, color=colour, markersize=10, markeredgecolor="black",
+                      markeredgewidth=1.6, zorder=5)  # fmt: skip
+    for (name, by_size), line in zip(reference.items(), REFERENCES, strict=False):
         sizes = sorted(by_size)
         axes.plot(sizes, [by_size[s] for s in sizes], color="dimgrey", linestyle=line, linewidth=2, label=words(name))
     if live:
-        axes.plot([], [], "o", color="black", markersize=11, markerfacecolor="none", label="measured just now")
+        axes.plot([], [], "o", color="white", markersize=10, markeredgecolor="black", markeredgewidth=1.6,
+                  label="measured just now")  # fmt: skip
     ticks = sorted(
         {trial.items for trial in recorded.trials} | {trial.items for trial in (live.trials if live else ())}
     )
     axes.set_xscale("log")
     axes.xaxis.set_ticks(ticks, [f"{size:,}" for size in ticks])
     axes.xaxis.set_ticks([], minor=True)
-    legend_below(axes)
-    return finished(axes)
 
 
 def _live_marks(live: Trials | None, key: str, split: str) -> list[tuple[int, float]]:
