@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from pricelab.backbone import head_logits, hidden_states
-from pricelab.decoding import PRICES_USD, UNFINISHED
+from pricelab.decoding import PRICES_USD
+from pricelab.price_format import SIGNIFICANT
 
-NUMBERS = torch.arange(1, UNFINISHED)  # the prefixes
+NUMBERS = torch.arange(1, 10 ** (SIGNIFICANT - 1))  # the prefixes
 
 
 def states_with_prefixes(model: Any, inputs: Mapping[str, Any], ends: Any, digits: list[int]) -> tuple[Any, Any]:

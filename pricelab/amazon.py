@@ -17,7 +17,7 @@ from pathlib import Path
 from pricelab.amazon_rules import MAX_LINE_BYTES, PRICE_RANGE_USD, RULES_VERSION, clean
 from pricelab.files import cache_dir, replacing
 from pricelab.hub_stream import find_file, read_lines
-from pricelab.items import Item, check_range
+from pricelab.items import Item, check_range, range_note
 from pricelab.report import Dropped, LoadReport, Tally
 
 REPO = "McAuley-Lab/Amazon-Reviews-2023"
@@ -66,7 +66,7 @@ def load_category(
         if file.commit != REVISION:
             raise ConnectionError(f"the hub gave commit {file.commit} for {REVISION}; check HF_ENDPOINT")
         items, report = sample_rows(read_lines(file, MAX_LINE_BYTES, category, progress), n, seed, limits)
-        _write(kept, items, _with_notes(report, category, n, seed))
+        _write(kept, items, _with_notes(report, category, n, seed, limits))
     return _read(kept)
 
 
@@ -150,14 +150,18 @@ class _Sample:
         return int.from_bytes(hashlib.sha256(f"{self.seed}\n{product}".encode()).digest()[:12])
 
 
-def _with_notes(report: LoadReport, category: str, n: int, seed: int) -> LoadReport:
+def _with_notes(
+    report: LoadReport, category: str, n: int, seed: int, limits: tuple[float, float]
+) -> LoadReport:  # fmt: skip
     usable = report.rows_kept + report.left_out.get(NOT_DRAWN, 0)
-    notes = (
+    notes = [
         f"Amazon Reviews 2023, {category}, commit {REVISION[:12]}; prices in US dollars",
         f"cleaned by pricelab.amazon_rules.RULES, version {RULES_VERSION}",
         f"sampled up to {n:,} of {usable:,} usable rows, seed {seed}",
-    )
-    return LoadReport(report.rows_read, report.rows_kept, report.dropped, notes, report.more)
+    ]
+    if any(reason.startswith(("price below", "price above")) for reason in report.left_out):
+        notes.append(range_note(limits))
+    return LoadReport(report.rows_read, report.rows_kept, report.dropped, tuple(notes), report.more)
 
 
 # ---- the cache

@@ -15,6 +15,7 @@ from pricelab.baselines import TfidfRidge
 from pricelab.blend import Blend
 from pricelab.files import read_json, sha256_of, write_json_atomic
 from pricelab.intervals import Calibration
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import BLEND, DIGITS, Pricer
 from pricelab.prompt import PROMPT_VERSION
 from pricelab.scope import Scope
@@ -42,6 +43,7 @@ class Manifest:
     files: dict[str, str] = field(default_factory=dict)  # name → SHA-256
     read_outs: dict[str, Any] = field(default_factory=dict)  # "default", and what belongs to those beside the digits
     scope: dict[str, Any] | None = None  # limits of what can be priced; None in manifests from before there were any
+    price_format: dict[str, Any] | None = None  # fields of a `PriceFormat`; None, and then left out: whole dollars
     prompt_version: int = PROMPT_VERSION
     schema: int = SCHEMA
     packages: dict[str, str] = field(default_factory=lambda: {name: version(name) for name in PACKAGES})
@@ -50,8 +52,15 @@ class Manifest:
     def seal(self, folder: Path, names: Iterable[str]) -> "Manifest":
         """Hash the files called ``names`` and write the manifest; from now on the run counts as finished."""
         sealed = Manifest(**{**vars(self), "files": {name: sha256_of(folder / name) for name in sorted(names)}})
-        write_json_atomic(folder / MANIFEST, asdict(sealed))
+        write_json_atomic(folder / MANIFEST, sealed.as_dict())
         return sealed
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the file holds."""
+        kept = asdict(self)
+        if self.price_format is None:
+            del kept["price_format"]
+        return kept
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -135,6 +144,7 @@ def load_checked(folder: Path, manifest: Manifest, device: str | None = None, be
         max_text_tokens=manifest.max_text_tokens,
         calibration=Calibration(**manifest.calibration) if manifest.calibration else None,
         scope=Scope.stored(manifest.scope, ridge),
+        price_format=PriceFormat.stored(manifest.price_format),
         ridge=ridge,
         manifest=manifest,
         adapter_name=adapter_name,

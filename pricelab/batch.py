@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +107,7 @@ def _depends_on(pricer: "Pricer", rows: "RowStream", found: "Columns") -> dict[s
     """What the answers depend on, in the words that an error names it by."""
     from pricelab import __version__
 
-    made = json.dumps(asdict(pricer.manifest) if pricer.manifest else None, sort_keys=True, default=str)
+    made = json.dumps(pricer.manifest.as_dict() if pricer.manifest else None, sort_keys=True, default=str)
     return {
         "input file": rows.sha256,
         "choice of columns": [found.title, found.description],

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pricelab.baselines.tuning import MIN_ROWS
-from pricelab.decoding import PRICES_USD
 from pricelab.intervals import Calibration
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.probe import ARRAYS, ITEMS, Probe
 from pricelab.states import pooled_states
 
@@ -57,15 +57,17 @@ class Blend:
         apart = log_price - (weight * probe.held_out + (1 - weight) * words)
         return cls(probe, weight, np.quantile(apart, LEVELS).astype(np.float32))
 
-    def read(self, states: np.ndarray, ridge_usd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Estimates (B,) and distributions (B, 999) from the states and the ridge's prices (B,) of B texts."""
+    def read(
+        self, states: np.ndarray, ridge_usd: np.ndarray, price_format: PriceFormat = WHOLE_DOLLARS
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Estimates (B,) and distributions (B, P) over a format's prices, from states and the ridge's prices (B,)."""
         middle = self.weight * self.probe.log_price(states) + (1 - self.weight) * np.log(ridge_usd)
         median = np.exp(middle + np.interp(0.5, LEVELS, self.distances))
-        edges = np.log(np.arange(len(PRICES_USD) + 1) + 0.5)
+        edges = np.log(price_format.edges)
         ends = self.distances[0] - BEYOND, self.distances[-1] + BEYOND
         below = np.interp(edges - middle[:, None], [ends[0], *self.distances, ends[1]], [0, *LEVELS, 1])
-        below[:, 0], below[:, -1] = 0, 1  # what lies outside belongs to the first and the last dollar
-        return median.clip(PRICES_USD[0], PRICES_USD[-1]), np.diff(below, axis=1)
+        below[:, 0], below[:, -1] = 0, 1  # what lies outside belongs to the first and the last price
+        return median.clip(*price_format.range), np.diff(below, axis=1)
 
     def unlike(self, states: np.ndarray) -> list[str | None]:
         """For each of B texts why it is like nothing that was learned from, in words; None where it isn't."""

@@ -7,6 +7,7 @@ settings, never a text or a price of the catalog, and names local folders by the
 from pathlib import Path
 from typing import Any
 
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import BLEND, DIGITS
 from pricelab.prompt import SUFFIX
 
@@ -31,7 +32,7 @@ def model_card(manifest: Any) -> str:
         "pipeline_tag": "text-generation",
         "tags": "[pricelab, price-prediction" + (", lora]" if adapter else "]"),
     }
-    recipe = manifest.recipe
+    recipe, written = manifest.recipe, PriceFormat.stored(manifest.price_format)
     learned = (
         f"{METHODS[manifest.method]}. Base: {base}, revision `{manifest.base['revision'][:12]}`. "
         f"{data['train_items']:,} items of the catalog “{_plain(data['name'])}” "
@@ -46,7 +47,7 @@ def model_card(manifest: Any) -> str:
             "Estimates the price of a product, in US dollars, from its description in English.", "",
             "## How it was made", "", learned, "",
             "## How to ask it", "",
-            f"The prompt is the description followed by `{SUFFIX!r}`; the model writes whole dollars from 1 to 999, "
+            f"The prompt is the description followed by `{SUFFIX!r}`; the model writes {written}, "
             "then the end-of-text token. Any engine that serves "
             + ("PEFT adapters" if adapter else "transformers checkpoints")
             + " can ask it so. With its interval and its other read-outs:", "",

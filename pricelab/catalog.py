@@ -25,6 +25,7 @@ from pricelab.items import (
     listing_text,
     one_line,
     out_of_range,
+    range_note,
     split_items,
 )
 from pricelab.price_column import PriceColumn, read_column
@@ -52,6 +53,7 @@ class Catalog:
     splits: dict[str, tuple[Item, ...]]
     report: LoadReport
     currency: str = USD  # ISO 4217 code of every price
+    price_range: tuple[float, float] | None = None  # what was said of the prices to keep, if anything
 
     def __getitem__(self, split: str) -> tuple[Item, ...]:
         if split not in self.splits:
@@ -100,8 +102,8 @@ def load_catalog(
         currency: ISO 4217 code; of a file that mixes currencies only the prices in this one are kept. It also settles
             signs such as ``kr``. Nothing is ever converted.
         decimal: the mark before the decimals, ``"."`` or ``","``, for a file whose prices don't show it.
-        price_range: lowest and highest price to keep, in the catalog's currency: $1 to $999 for a file, which is what
-            the prompt can write, $0.50 to $999.49 for Amazon.
+        price_range: lowest and highest price to keep, in the catalog's currency, such as (0.05, 25_000); where nothing
+            is said, $1 to $999 for a file, $0.50 to $999.49 for Amazon.
         n: how many items to sample from a category, at most; 10,000 where nothing is said.
 
     Rows without a usable price or text are left out and reported.
@@ -130,7 +132,7 @@ def load_catalog(
         raise ValueError(
             f"{source} has fewer than {MIN_ITEMS} usable items; add more, or mend what was left out:\n{report}"
         )
-    return Catalog(Path(source).name, split_items(items, seed), report, report.currency)
+    return Catalog(Path(source).name, split_items(items, seed), report, report.currency, price_range)
 
 
 def _refuse(source: str, **options: Any) -> None:
@@ -160,9 +162,7 @@ def load_items(
     items, dropped = _usable_items(table, found, prices, limits)
     notes = [*_notes(items, found), *prices.notes]
     if any(out_of_range(prices.amounts.get(drop.row, limits[0]), limits) for drop in dropped):
-        notes.append(
-            f"prices from {limits[0]:g} to {limits[1]:g} {prices.currency} were kept; price_range keeps others"
-        )
+        notes.append(range_note(limits, prices.currency))
     return items, LoadReport(len(table), len(items), dropped, tuple(notes), currency=prices.currency)
 
 

@@ -35,6 +35,14 @@ Currency = Annotated[
     str | None, typer.Option(metavar="CODE", help="Keep the prices in this currency, of a file that mixes several.")
 ]
 Decimal = Annotated[str | None, typer.Option(metavar=".|,", help="What stands before the decimals of prices.")]
+PriceRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="Keep prices from LOW to HIGH, such as 0.05 25000. Default: 1 to 999 of a file, and what the predictor "
+        "can answer when it is evaluated.",
+    ),
+]
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from pricelab.cli_options import (
     JsonFlag,
     OutFolder,
     Overwrite,
+    PriceRange,
     Run,
     as_json_text,
     columns_of,
@@ -96,11 +97,17 @@ def export(
     Example: pricelab export runs/shop --out runs/shop-merged --items shop.csv
     """
     from pricelab import load_catalog
+    from pricelab.artifacts import Manifest
     from pricelab.catalog import load_items
     from pricelab.export import ITEMS
     from pricelab.export import export as merge
+    from pricelab.price_format import PriceFormat
 
-    found = load_catalog()["test"] if items == "workshop" else load_items(items, columns=columns_of(column))[0]
+    if items == "workshop":
+        found = load_catalog()["test"]
+    else:
+        limits = PriceFormat.stored(Manifest.read(folder).price_format).range
+        found = load_items(items, columns=columns_of(column), price_range=limits)[0]
     drift = merge(folder, out, [item.text for item in found[:ITEMS]], progress=not as_json)
     print(as_json_text(asdict(drift)) if as_json else f"{drift}; the checkpoint is in {out}")
 
@@ -111,6 +118,7 @@ def evaluate(
     column: ColumnNames = None,
     currency: Currency = None,
     decimal: Decimal = None,
+    price_range: PriceRange = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure the error on every usable row of a file, beside a constant and the stored ridge.
@@ -121,6 +129,7 @@ def evaluate(
     from pricelab.comparison import compare_file
 
     reading: dict[str, Any] = {"columns": columns_of(column), "currency": currency, "decimal": decimal}
+    reading["price_range"] = price_range
     comparison, rows = compare_file(Pricer.load(folder), file, **reading, progress=True)
     print(rows, file=sys.stderr)
     print(as_json_text(comparison.to_dict()) if as_json else comparison)

@@ -5,7 +5,6 @@ What the options choose of a `Recipe` is passed on, the defaults themselves are 
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
@@ -20,6 +19,7 @@ from pricelab.cli_options import (
     JsonFlag,
     OutFolder,
     Overwrite,
+    PriceRange,
     Seed,
     as_json_text,
     columns_of,
@@ -124,6 +124,7 @@ def finetune(
     column: ColumnNames = None,
     currency: Currency = None,
     decimal: Decimal = None,
+    price_range: PriceRange = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
     minutes: Minutes = None,
@@ -150,6 +151,8 @@ def finetune(
 
     Example: pricelab finetune workshop --out runs/tiny --base tiny --rank 16 --early-stopping
 
+    Example: pricelab finetune fridges.csv --out runs/fridges --price-range 50 25000
+
     Example: pricelab finetune amazon-2023:Appliances --out runs/appliances
     """
     from pricelab import Pricer, load_catalog
@@ -162,8 +165,9 @@ def finetune(
         method, report_to, epochs=epochs, batch_size=batch, learning_rate=learning_rate, rank=rank, alpha=alpha,
         dropout=dropout, targets=targets, rslora=rslora, dora=dora, compile=compile_layers, patience=patience,
     )  # fmt: skip
+    reading: dict[str, Any] = {"currency": currency, "decimal": decimal, "price_range": price_range}
     with processes.one_first():
-        loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, currency=currency, decimal=decimal)
+        loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, **reading)
     if processes.is_first():
         print(loaded.report, file=sys.stderr)
     options: dict[str, Any] = {"minutes": minutes, "report_to": report_to or (), "blend": blend and method != "full"}
@@ -178,7 +182,7 @@ def finetune(
         print(result.stopped, file=sys.stderr)
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)
     if as_json:
-        print(as_json_text({"manifest": asdict(result.manifest), "test": comparison.to_dict()}))
+        print(as_json_text({"manifest": result.manifest.as_dict(), "test": comparison.to_dict()}))
         return
     print(
         f"\nOn the {len(loaded['test']):,} test items, which it never saw:\n{comparison}\n\nThe predictor is in {out}."
@@ -198,6 +202,7 @@ def sweep(
     column: ColumnNames = None,
     currency: Currency = None,
     decimal: Decimal = None,
+    price_range: PriceRange = None,
     overwrite: Overwrite = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -212,7 +217,8 @@ def sweep(
     from pricelab.sweep_journal import load_optuna
 
     load_optuna()  # before anything else is loaded
-    loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, currency=currency, decimal=decimal)
+    reading: dict[str, Any] = {"currency": currency, "decimal": decimal, "price_range": price_range}
+    loaded = load_catalog(catalog, columns=columns_of(column), seed=seed, **reading)
     print(loaded.report, file=sys.stderr)
     options: dict[str, Any] = {"trials": trials, "minutes": minutes, "overwrite": overwrite, "progress": not as_json}
     with saying_when_interrupted():

@@ -13,6 +13,7 @@ import numpy as np
 
 from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
+from pricelab.items import out_of_range
 from pricelab.pricer import DIGITS, PriceEstimate, Pricer
 from pricelab.show import html_table, html_text, text_table
 
@@ -72,25 +73,29 @@ def compare(
 
 def compare_file(
     pricer: Pricer, path: str | Path, *, columns: Mapping[str, str | None] | None = None, progress: bool = False,
-    currency: str | None = None, decimal: str | None = None,
+    currency: str | None = None, decimal: str | None = None, price_range: tuple[float, float] | None = None,
 ) -> tuple[Comparison, str]:  # fmt: skip
     """Compare on the usable rows of a file; also returns, in words, which rows those are.
 
     Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. How the
-    file is read is said as to `load_catalog`.
+    file is read is said as to `load_catalog`; where nothing is said of prices, those that the predictor can answer with
+    are judged.
 
     Raises:
         ValueError: the file can't be read, has no usable row, or holds prices in another currency than US dollars.
     """
     reading: dict[str, Any] = {"columns": columns, "currency": currency, "decimal": decimal}
-    items, report = load_items(path, **reading)
+    limits = price_range or pricer.price_format.range
+    items, report = load_items(path, **reading, price_range=limits)
     if report.currency != "USD":
         raise ValueError(f"{path} is in {report.currency}, but the predictor answers in US dollars; convert the prices")
     if not items:
         raise ValueError(f"{path} has no usable row:\n{report}")
     words = str(report)
     if unseen := _unseen_part(pricer, path, reading):
-        items = unseen
+        items = tuple(item for item in unseen if not out_of_range(item.price, limits))
+        if not items:
+            raise ValueError(f"{path}: none of the {len(unseen):,} rows that the predictor hasn't seen is in {limits}")
         words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
     return compare(pricer, items, progress=progress), words
 
@@ -99,7 +104,8 @@ def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -
     if pricer.manifest is None:
         return ()
     try:
-        catalog = load_catalog(path, seed=pricer.manifest.seed, **reading)
+        limits = pricer.manifest.data.get("price_range")
+        catalog = load_catalog(path, seed=pricer.manifest.seed, **reading, price_range=limits and tuple(limits))
     except ValueError:  # too few rows to have been learned from
         return ()
     return catalog["test"] if catalog.fingerprint == pricer.manifest.data["fingerprint"] else ()
@@ -150,6 +156,7 @@ def score_estimates(
         [e.low for e in estimates],
         [e.high for e in estimates],
         distribution=np.array([e.distribution for e in estimates]),
+        support=estimates[0].prices if estimates else None,
         groups=groups,
         name=name,
         seed=seed,

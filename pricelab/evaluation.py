@@ -21,8 +21,8 @@ Numbers = Sequence[float] | np.ndarray
 
 def evaluate(
     prices: Numbers, estimates: Numbers, low: Numbers | None = None, high: Numbers | None = None, *,
-    distribution: np.ndarray | None = None, groups: Sequence[str] | None = None, name: str = "model",
-    currency: str = "USD", seed: int = 0,
+    distribution: np.ndarray | None = None, support: np.ndarray | None = None, groups: Sequence[str] | None = None,
+    name: str = "model", currency: str = "USD", seed: int = 0,
 ) -> Score:  # fmt: skip
     """Score B ``estimates`` of B ``prices``; NaN is an answer without a price.
 
@@ -31,7 +31,8 @@ def evaluate(
         estimates: (B,), in the same currency.
         low: lower ends (B,) of 80 % prediction intervals, where the model gives them.
         high: upper ends.
-        distribution: (B, 999), probability of each whole price from 1 on, where the model gives it.
+        distribution: (B, P), probability of each price of ``support``, where the model gives it.
+        support: (P,), ascending; by default whole prices from 1 on.
         groups: (B,), such as product families, where the question is about items of *other* groups: the intervals of
             means are then between groups, see ``mean_interval``; those of the median and of shares ignore groups.
         name: whose estimates they are.
@@ -49,7 +50,7 @@ def evaluate(
     errors, hits = np.abs(estimate - price), np.abs(estimate - price) <= HIT_TOLERANCE * price
     among = None if groups is None else _groups(groups, len(prices))[parsed]
     squared_log = (np.log1p(estimate) - np.log1p(price)) ** 2
-    ranked = errors if distribution is None else crps(price, np.asarray(distribution)[parsed])
+    ranked = errors if distribution is None else crps(price, np.asarray(distribution)[parsed], support)
     return Score(
         name=name,
         n=len(prices),
@@ -88,13 +89,13 @@ def paired_difference(
     return Difference(mean.value, mean.low, mean.high, int(both.sum()), currency)
 
 
-def crps(prices: Numbers, distribution: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score (B,) of distributions (B, K) over the whole prices 1…K.
+def crps(prices: Numbers, distribution: np.ndarray, support: np.ndarray | None = None) -> np.ndarray:
+    """Continuous ranked probability score (B,) of distributions (B, P) over the prices ``support``, by default 1…P.
 
     The area between two step functions squared: the distribution F and the step at the true price y. It is 0 for a
     model that is sure and right, and for a model that names one price the absolute error. Computed as E|X − y| − ½ E|X
-    − X′| (Gneiting & Raftery 2007), where ½ E|X − X′| = Σ F(x)·(1 − F(x)) over whole prices x: exact, also for a y
-    with cents.
+    − X′| (Gneiting & Raftery 2007), where ½ E|X − X′| = Σ F(x)·(1 − F(x))·(x⁺ − x) over the prices x, x⁺ the next one:
+    exact, also for a y between them.
 
     Raises:
         ValueError: another number of distributions than prices, or a row that does not sum to 1.
@@ -104,9 +105,12 @@ def crps(prices: Numbers, distribution: np.ndarray) -> np.ndarray:
         raise ValueError(f"distributions have the shape {mass.shape}; expected one row for each of {len(price)} prices")
     if not (mass >= 0).all() or not np.allclose(mass.sum(1), 1, atol=1e-6):
         raise ValueError("each distribution must hold probabilities that sum to 1")
-    below = mass.cumsum(1)
-    distance = np.abs(np.arange(1, mass.shape[1] + 1) - price[:, None])
-    return (mass * distance).sum(1) - (below * (1 - below)).sum(1).clip(0)
+    points = np.arange(1, mass.shape[1] + 1) if support is None else np.asarray(support)
+    if points.shape != mass.shape[1:]:
+        raise ValueError(f"distributions over {mass.shape[1]} prices don't fit a support of {points.size}")
+    below, distance = mass.cumsum(1), np.abs(points - price[:, None])
+    steps = np.diff(points, append=points[-1])
+    return (mass * distance).sum(1) - (below * (1 - below) * steps).sum(1).clip(0)
 
 
 def floor_mae(expected_price: Numbers, noise_sigma: Numbers) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from pricelab.backbone import padded_width
 from pricelab.catalog import Item
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.prompt import answer_tokens, prompt_tokens
 
 IGNORED = -100  # the label of a token that carries no loss
@@ -28,12 +29,14 @@ def cut_length(tokenizer: Any, items: Sequence[Item], most: int) -> int:
 Example = dict[str, "array[int]"]  # input_ids and labels, T 32-bit integers each: lists would take five times as much
 
 
-def encode(tokenizer: Any, items: Sequence[Item], max_text_tokens: int) -> list[Example]:
+def encode(
+    tokenizer: Any, items: Sequence[Item], max_text_tokens: int, price_format: PriceFormat = WHOLE_DOLLARS
+) -> list[Example]:
     """Each item as token ids with labels: the price tokens carry a loss, the prompt doesn't."""
     examples = []
     for item in items:
         prompt, _ = prompt_tokens(tokenizer, item.text, max_text_tokens)
-        answer = answer_tokens(tokenizer, item.price)
+        answer = answer_tokens(tokenizer, item.price, price_format)
         labels = [IGNORED] * len(prompt) + answer
         examples.append({"input_ids": array("i", prompt + answer), "labels": array("i", labels)})
     return examples

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pricelab.bases import load_base, quiet
+from pricelab.plots.style import usd
 from pricelab.pricer import Pricer
 from pricelab.show import progress_stream
 
@@ -33,8 +34,8 @@ class Drift:
 
     def __str__(self) -> str:
         return (
-            f"merging moved {self.moved} of {self.n} estimates, by ${self.mean:.2f} on average and "
-            f"${self.largest:,.0f} at most"
+            f"merging moved {self.moved} of {self.n} estimates, by ${self.mean:,.2f} on average and "
+            f"{usd(self.largest)} at most"
         )
 
 
@@ -61,7 +62,8 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
         with quiet():
             _merged(folder, pricer.manifest).save_pretrained(staged)
             pricer.base.tokenizer.save_pretrained(staged)
-        moved = np.abs(_estimates(Pricer.from_base(str(staged.resolve())), texts, progress) - before)
+        merged = Pricer.from_base(str(staged.resolve()), price_format=pricer.price_format)
+        moved = np.abs(_estimates(merged, texts, progress) - before)
         staged.rename(out)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

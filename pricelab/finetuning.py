@@ -25,10 +25,11 @@ from pricelab.disk import flush, in_words
 from pricelab.examples import cut_length
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.intervals import LEVEL, fewest_items
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
 from pricelab.profiles import Profile, detect, pick_precision
 from pricelab.progress import show_losses
-from pricelab.prompt import MAX_DIGITS
+from pricelab.prompt import number_tokens
 from pricelab.read_outs import ReadOuts, with_read_outs
 from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, Overwrite, Run, check_folder, finished_run, metrics_of, open_folder
@@ -50,6 +51,8 @@ def finetune(
     choices: Mapping[str, Any] | None = None, report_to: str | Sequence[str] = (), blend: bool = False,
 ) -> Run:  # fmt: skip
     """Fine-tune a base model on ``catalog["train"]`` and calibrate its intervals on ``catalog["calibration"]``.
+
+    Prices are written in whole dollars up to $999, unless those two splits need others (`PriceFormat.of`).
 
     A finished run of the same settings in ``out`` is taken as it is, once its files were compared with its manifest. An
     unfinished one is resumed at its newest valid checkpoint, also with ``overwrite``. An interrupt finishes the step
@@ -101,7 +104,11 @@ def finetune(
     recipe = chosen_recipe(recipe or default_recipe(profile, method, len(items), minutes is not None), choices)
     extras = _extras(minutes, validation, mix)
     settings = {"base": base, "method": method, "seed": seed, "data": catalog.fingerprint, **recipe.as_dict(), **extras}
-    check_prices(catalog)
+    price_format = check_prices(catalog)
+    if noted := price_format.noted():
+        settings["price_format"] = noted
+        if progress and processes.is_first():
+            print(f"prices are written as {price_format}", file=sys.stderr)
     if (shared := processes.shared_out(recipe.batch_size)) and progress:
         print(shared, file=sys.stderr)
     processes.agree("settings or items", settings)
@@ -109,6 +116,7 @@ def finetune(
     if recipe.compile:
         check_compiler()
     tokenizer = load_tokenizer(*place_of(base))
+    number_tokens(tokenizer, price_format)  # refuses a tokenizer that writes them otherwise
     recipe = replace(recipe, max_text_tokens=cut_length(tokenizer, items, recipe.max_text_tokens))
     asked = {**settings, **recipe.as_dict(), "number of items": len(items), "blend": blend}
     if found := processes.once(lambda: finished_run(folder, asked, overwrite)):
@@ -116,19 +124,20 @@ def finetune(
         if progress:
             show_losses(run.losses, title=f"{len(run.losses)} steps, {run.seconds / 60:.1f} min, trained before")
         return run
-    room = check_room(base, method, recipe, items, tokenizer, mixed=bool(mix))
+    room = check_room(base, method, recipe, items, tokenizer, mixed=bool(mix), price_format=price_format)
     loaded, model = load_trainable(base, method, recipe, seed)
     if progress and processes.rank() == 0:
         print(f"{loaded.precision}; {room}".removesuffix("; "), file=sys.stderr)
     processes.once(lambda: open_folder(folder, settings))
     processes.check_shared(folder / RUN)
     options: dict[str, Any] = {"minutes": minutes, "validation": validation, "mix": mix, "trackers": trackers}
+    options["price_format"] = price_format
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
 
     def seal() -> Manifest:
         if method == "full":
             _round_as_saved(model, loaded.device)
-        pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens)
+        pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
         held_out = catalog["calibration"][: profile.calibration_items]
         read_outs = with_read_outs(pricer, items, held_out, blended=blend, seed=seed, progress=progress)
         scope = learn_scope([i.text for i in held_out], [i.price for i in held_out], read_outs.pricer.ridge)
@@ -139,12 +148,14 @@ def finetune(
             tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
             max_text_tokens=recipe.max_text_tokens,
             data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
-                  "median_price_usd": float(np.median([item.price for item in items]))},
+                  "median_price_usd": float(np.median([item.price for item in items])),
+                  **({"price_range": list(catalog.price_range)} if catalog.price_range else {})},
             recipe=recipe.as_dict(),
             seed=seed,
             calibration=read_outs.calibration.as_dict(),
             scope=scope.as_dict(),
             metrics=metrics_of(trained, extras),
+            price_format=noted,
         )  # fmt: skip
         with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
             return _finish(folder, model, loaded.tokenizer, read_outs, manifest, trained.interrupted)
@@ -188,21 +199,27 @@ def _check_sizes(splits: Mapping[str, Sequence[Item]]) -> None:
             raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
 
 
-def check_prices(catalog: Catalog) -> None:
-    """Refuse what the prompt can't write: it asks for US dollars, and another price would be learned as a wrong one."""
+def check_prices(catalog: Catalog) -> PriceFormat:
+    """The format in which the prices to learn from and to calibrate on are written; `ValueError` where none fits.
+
+    The prompt asks for US dollars, and a price that can't be written would be learned as a wrong one.
+    """
     if catalog.currency != "USD":
         raise ValueError(
             f"{catalog.name} is in {catalog.currency}, but the prompt asks for US dollars; convert its prices at a "
             "rate that you can name and load it again (baselines and evaluation take it as it is)"
         )
-    for split in ("train", "calibration"):
-        outside = [item for item in catalog[split] if not 1 <= int(item.price + 0.5) < 10**MAX_DIGITS]
+    splits = ("train", "calibration")
+    price_format = PriceFormat.of([item.price for split in splits for item in catalog[split]])
+    for split in splits:
+        outside = [item for item in catalog[split] if not price_format.writable(item.price)]
         if outside:
             shown = ", ".join(f"{item.id} at ${item.price:,.2f}" for item in outside[:3])
             raise ValueError(
-                f"{len(outside):,} {split} items have prices that the prompt can't write, whole dollars from 1 to "
-                f"{10**MAX_DIGITS - 1}: {shown}; load the catalog with the default price_range, or leave them out"
+                f"{len(outside):,} {split} items have prices that the prompt can't write, {price_format}: {shown}; "
+                "load the catalog with price_range={}, or leave them out".format(price_format.range)
             )
+    return price_format
 
 
 def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from pricelab.price_format import edges_of
+
 LEVEL = 0.8
 EDGES_USD = (10, 20, 50, 100, 200, 500)  # between the bands before any are joined
 FEWEST_IN_BAND = 60  # calibration items; with fewer, chance moves coverage more than an own width may mend it
@@ -57,16 +59,21 @@ class Calibration:
         return low * np.exp(-offset), high * np.exp(offset)
 
 
-def quantile(distribution: np.ndarray, share: float) -> np.ndarray:
-    """The ``share`` quantile (B,) in US dollars of distributions (B, 999), each dollar's mass spread over ±$0.50."""
-    edges = np.arange(distribution.shape[1] + 1) + 0.5
+def quantile(distribution: np.ndarray, share: float, prices: np.ndarray | None = None) -> np.ndarray:
+    """The ``share`` quantile (B,) in US dollars of distributions (B, P), each price's mass spread half way to the next.
+
+    ``prices`` (P,) are those that the distributions are over, ascending; by default whole dollars from 1 on.
+    """
+    edges = edges_of(np.arange(1, distribution.shape[1] + 1) if prices is None else prices)
     below = np.concatenate([np.zeros((len(distribution), 1)), distribution.cumsum(1)], axis=1)
     return np.array([np.interp(share, row, edges) for row in below])
 
 
-def raw_interval(distribution: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """The central ``level`` of each distribution, uncalibrated: low (B,) and high (B,)."""
-    return quantile(distribution, (1 - level) / 2), quantile(distribution, (1 + level) / 2)
+def raw_interval(
+    distribution: np.ndarray, level: float = LEVEL, prices: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The central ``level`` of each distribution, uncalibrated: low (B,) and high (B,); ``prices`` as in `quantile`."""
+    return quantile(distribution, (1 - level) / 2, prices), quantile(distribution, (1 + level) / 2, prices)
 
 
 def calibrate(

@@ -12,7 +12,7 @@ from pricelab.currencies import USD
 
 MIN_PRICE_USD = 1.0
 MAX_PRICE_USD = 999.0
-PRICE_RANGE = (MIN_PRICE_USD, MAX_PRICE_USD)  # what the prompt can write, in whole dollars
+PRICE_RANGE = (MIN_PRICE_USD, MAX_PRICE_USD)  # of a file, unless told otherwise; written in whole dollars
 HELD_OUT_SHARE = 0.1  # of the texts, once for calibration and once for test
 
 
@@ -66,6 +66,14 @@ def out_of_range(price: float, limits: tuple[float, float], currency: str = USD)
         if beyond:
             return f"price {word} " + (f"${limit:g}" if currency == USD else f"{limit:g} {currency}")
     return None
+
+
+def range_note(limits: tuple[float, float], currency: str = USD) -> str:
+    """What a load report says where rows were left out for their price, with the cure."""
+    return (
+        f"prices from {limits[0]:g} to {limits[1]:g} {currency} were kept; for others say price_range=(low, high), or "
+        "--price-range LOW HIGH on the command line"
+    )
 
 
 def split_items(items: Iterable[Item], seed: int = 0) -> dict[str, tuple[Item, ...]]:

@@ -7,7 +7,7 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,8 +15,9 @@ import numpy as np
 
 from pricelab.backbone import autocast, causal_lm
 from pricelab.bases import Base, load_base, quiet
-from pricelab.decoding import PRICES_USD, price_distribution
+from pricelab.decoding import price_distribution
 from pricelab.intervals import Calibration, raw_interval
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.profiles import pick_precision
 from pricelab.prompt import number_tokens, prompt_text, prompt_tokens
 from pricelab.scope import Scope
@@ -25,7 +26,7 @@ from pricelab.states import by_length, pool
 DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
 _Read = tuple[np.ndarray, np.ndarray, Calibration | None, Sequence[str | None]]
-"""Of B texts: medians (B,), distributions (B, 999), their calibration, and what a read-out holds against each text."""
+"""Of B texts: medians (B,), distributions (B, P), their calibration, and what a read-out holds against each text."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ class PriceEstimate:
     estimate: float  # US dollars: the median; NaN when there was nothing to price
     low: float  # US dollars: lower end of the interval
     high: float  # US dollars: upper end
-    distribution: np.ndarray  # (999,): probability of $1 … $999
+    distribution: np.ndarray  # (P,): probability of each of the prices, by default $1 … $999
     warning: str | None = None  # what to know before trusting the number
+    prices: np.ndarray = field(default_factory=lambda: WHOLE_DOLLARS.prices, repr=False)  # (P,), in US dollars
 
     @property
     def mean(self) -> float:
         """Mean of the distribution, in US dollars."""
-        return float(self.distribution @ PRICES_USD)
+        return float(self.distribution @ self.prices)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Pricer:
     adapter_name: str | None = None  # its name among several on this base; None: the active one
     blend: Any = None  # the stored second read-out (`blend.Blend`), if there is one
     read_out: str = DIGITS  # what `estimate` reads: the adapter's digits, or the blend of frozen base and ridge
+    price_format: PriceFormat = WHOLE_DOLLARS  # which prices it answers with
 
     @classmethod
     def load(cls, folder: str | Path, device: str | None = None, *, beside: "Pricer | None" = None) -> "Pricer":
@@ -77,9 +80,10 @@ class Pricer:
 
     @classmethod
     def from_base(cls, base: Base | str, **settings: Any) -> "Pricer":
-        """An untuned predictor: the bare base asked in the same words."""
+        """An untuned predictor: the bare base asked in the same words. ``settings`` are fields of the predictor."""
         if isinstance(base, str):
             base = load_base(base, text_tokens=settings.get("max_text_tokens", MAX_TEXT_TOKENS))
+        settings.setdefault("scope", _any_price(settings.get("price_format", WHOLE_DOLLARS)))
         return cls(f"{base.key}, untuned", base, base.model.eval(), adapter=False, **settings)
 
     @property
@@ -90,9 +94,9 @@ class Pricer:
         """
         if self.manifest and self.manifest.method == "full":
             base = load_base(**self.manifest.base, device=self.base.device, text_tokens=self.max_text_tokens)
-            return Pricer.from_base(base, max_text_tokens=self.max_text_tokens)
-        name = f"{self.base.key}, untuned"
-        return replace(self.bare, name=name, calibration=None, scope=Scope(), ridge=None, manifest=None)
+            return Pricer.from_base(base, max_text_tokens=self.max_text_tokens, price_format=self.price_format)
+        name, scope = f"{self.base.key}, untuned", _any_price(self.price_format)
+        return replace(self.bare, name=name, calibration=None, scope=scope, ridge=None, manifest=None)
 
     @property
     def bare(self) -> "Pricer":
@@ -139,7 +143,7 @@ class Pricer:
             return self.estimate([descriptions])[0]
         texts = _texts(descriptions)
         prompts = [self.prompt_ids(text) for text in texts]
-        answers = [_nothing_to_price() for _ in texts]
+        answers = [_nothing_to_price(self.price_format.prices) for _ in texts]
         waiting = (i for i, text in enumerate(texts) if text)
         for batch in by_length(waiting, [ids for ids, _ in prompts], "pricing", progress):
             found = self._batch([texts[i] for i in batch], [prompts[i] for i in batch])
@@ -172,28 +176,31 @@ class Pricer:
     def _batch(self, texts: list[str], prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         read = self._read_blend if self.read_out == BLEND else self._read_digits
         median, distribution, calibration, unlike = read(texts, [ids for ids, _ in prompts])
-        low, high = raw_interval(distribution)
+        prices = self.price_format.prices
+        low, high = raw_interval(distribution, prices=prices)
         if calibration is not None:
             low, high = calibration.widen(low, high, median)
-        low, high = np.minimum(low, median).clip(min=1), np.maximum(high, median).clip(max=float(PRICES_USD[-1]))
+        lowest, highest = self.price_format.range
+        low, high = np.minimum(low, median).clip(min=lowest), np.maximum(high, median).clip(max=highest)
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
         columns = zip(median, low, high, distribution, warnings, strict=True)
-        answers = [PriceEstimate(float(m), float(lo), float(hi), d, w) for m, lo, hi, d, w in columns]
+        answers = [PriceEstimate(float(m), float(lo), float(hi), d, w, prices) for m, lo, hi, d, w in columns]
         return [self.scope.judge(*one) for one in zip(texts, answers, unlike, strict=True)]
 
     def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> _Read:
-        tokenizer = self.base.tokenizer
+        tokenizer, wanted = self.base.tokenizer, self.price_format
+        numbers, pad = number_tokens(tokenizer, wanted), tokenizer.pad_token_id
         with self.running():
-            distribution, _ = price_distribution(self.model, prompts, number_tokens(tokenizer), tokenizer.pad_token_id)
+            distribution, _ = price_distribution(self.model, prompts, numbers, pad, price_format=wanted)
         half = distribution.cumsum(1) >= 0.5
         # NaN: no probabilities, arithmetic overflowed
-        median = np.where(half.any(1), PRICES_USD[half.argmax(1)], np.nan)
+        median = np.where(half.any(1), wanted.prices[half.argmax(1)], np.nan)
         return median, distribution, self.calibration, [None] * len(texts)
 
     def _read_blend(self, texts: list[str], prompts: list[list[int]]) -> _Read:
         with self.bare.running():
             states = pool(self.model, prompts, self.base.tokenizer.pad_token_id)
-        median, distribution = self.blend.read(states, self.ridge.predict(texts))
+        median, distribution = self.blend.read(states, self.ridge.predict(texts), self.price_format)
         return median, distribution, self.blend.calibration, self.blend.unlike(states)
 
     def _warning(self, text_was_cut: bool, estimate: float) -> str | None:
@@ -243,6 +250,13 @@ def _texts(descriptions: Sequence[str]) -> list[str]:
     return [text.strip() for text in texts]
 
 
-def _nothing_to_price() -> PriceEstimate:
+def _any_price(price_format: PriceFormat) -> Scope:
+    """The limits of a predictor that has learned none: an item that says nothing may have any price of the format."""
+    low, high = price_format.range
+    return Scope(low=low, high=high)
+
+
+def _nothing_to_price(prices: np.ndarray) -> PriceEstimate:
     nan = float("nan")
-    return PriceEstimate(nan, nan, nan, np.full(len(PRICES_USD), nan), "the description is empty: nothing to price")
+    words = "the description is empty: nothing to price"
+    return PriceEstimate(nan, nan, nan, np.full(len(prices), nan), words, prices)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pricelab.bootstrap import CONFIDENCE, RESAMPLES
+from pricelab.price_format import edges_of, place_of
 
 LEAST_PROBABILITY = 1e-9
 
@@ -30,8 +31,8 @@ class Leak:
 
 
 def log_probabilities(estimates: Sequence[Any], prices: Sequence[float]) -> np.ndarray:
-    """(B,) natural logarithms of the probability that each estimate gives to the true price, in whole dollars."""
-    places = [min(max(round(price), 1), len(e.distribution)) - 1 for e, price in zip(estimates, prices, strict=True)]
+    """(B,) natural logarithms of the probability that each estimate gives to the true price, as the model writes it."""
+    places = [place_of(edges_of(e.prices), price) for e, price in zip(estimates, prices, strict=True)]
     chances = np.array([e.distribution[place] for e, place in zip(estimates, places, strict=True)])
     return np.log(np.maximum(chances, LEAST_PROBABILITY))
 

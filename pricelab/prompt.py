@@ -1,27 +1,25 @@
 """The prompt contract: how an item becomes tokens and how tokens become a price. Introduced in notebook 00.
 
 One contract serves training, evaluation, the widget and the server: ``text``, a blank line, ``Price is $``, then the
-price in whole dollars, as tokens of digits alone, and the end-of-text token. It leaves columns to `catalog` and
-probabilities to `decoding`. T is a number of tokens.
+price, by default in whole dollars, as tokens of digits alone, and the end-of-text token. It leaves columns to
+`catalog`, other prices to `price_format` and probabilities to `decoding`. T is a number of tokens.
 """
 
-import math
 import re
 import weakref
 from typing import Any
 
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
+
 PROMPT_VERSION = 1
 SUFFIX = "\n\nPrice is $"
-MAX_DIGITS = 3
-_KNOWN: "weakref.WeakKeyDictionary[Any, dict[int, str]]" = weakref.WeakKeyDictionary()  # by tokenizer
+_KNOWN: "weakref.WeakKeyDictionary[Any, dict[PriceFormat, dict[int, str]]]" = weakref.WeakKeyDictionary()
 _LEADING_NUMBER = re.compile(r"\s*(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 
 
 def whole_dollars(price: float) -> int:
-    """The label for a price in US dollars: rounded to whole dollars (half up) and kept within 1…999."""
-    if not 0 < price < math.inf:
-        raise ValueError(f"a price must be a positive number of US dollars, got {price!r}")
-    return min(max(int(price + 0.5), 1), 10**MAX_DIGITS - 1)
+    """The default format's label for a price in US dollars: rounded to whole dollars (half up), within 1…999."""
+    return int(WHOLE_DOLLARS.label(price))
 
 
 def prompt_text(text: str) -> str:
@@ -42,37 +40,42 @@ def prompt_tokens(tokenizer: Any, text: str, max_text_tokens: int) -> tuple[list
     return tokenizer.encode(text.strip(), add_special_tokens=True)[:max_text_tokens] + suffix, True
 
 
-def answer_tokens(tokenizer: Any, price: float) -> list[int]:
-    """The label: the whole-dollar price as the tokenizer writes it, then the end-of-text token."""
-    return [*tokenizer.encode(str(whole_dollars(price)), add_special_tokens=False), tokenizer.eos_token_id]
+def answer_tokens(tokenizer: Any, price: float, price_format: PriceFormat = WHOLE_DOLLARS) -> list[int]:
+    """The label: the price in its format as the tokenizer writes it, then the end-of-text token."""
+    return [*tokenizer.encode(price_format.label(price), add_special_tokens=False), tokenizer.eos_token_id]
 
 
-def number_tokens(tokenizer: Any) -> dict[int, str]:
+def number_tokens(tokenizer: Any, price_format: PriceFormat = WHOLE_DOLLARS) -> dict[int, str]:
     """What each token of digits alone writes, by its id: one digit with SmolLM2 and Qwen3, up to three with Llama 3.
 
+    With cents the token of the decimal point is there too.
+
     Raises:
-        ValueError: the tokenizer writes a price of the contract with other tokens after the prompt.
+        ValueError: the tokenizer writes a price of the format with other tokens after the prompt.
     """
-    if tokenizer not in _KNOWN:
+    known = _KNOWN.setdefault(tokenizer, {})
+    if price_format not in known:
         special = set(tokenizer.all_special_ids)
-        digits = {i: text for text, i in tokenizer.get_vocab().items() if re.fullmatch("[0-9]+", text)}
-        found = {i: digits[i] for i in sorted(digits) if i not in special}
-        _check_numbers(tokenizer, found)
-        _KNOWN[tokenizer] = found
-    return _KNOWN[tokenizer]
+        pattern = r"[0-9]+|\." if price_format.cents else "[0-9]+"
+        found = {i: text for text, i in tokenizer.get_vocab().items() if re.fullmatch(pattern, text)}
+        found = {i: found[i] for i in sorted(found) if i not in special}
+        _check_numbers(tokenizer, found, price_format)
+        known[price_format] = found
+    return known[price_format]
 
 
-def _check_numbers(tokenizer: Any, digits: dict[int, str]) -> None:
+def _check_numbers(tokenizer: Any, written_by: dict[int, str], price_format: PriceFormat) -> None:
     start = tokenizer.encode(SUFFIX, add_special_tokens=False)
-    numbers = [str(number) for number in range(1, 10**MAX_DIGITS)]
+    numbers = list(price_format.labels)
     written = tokenizer([SUFFIX + number for number in numbers], add_special_tokens=False)["input_ids"]
     alone = tokenizer(numbers, add_special_tokens=False)["input_ids"]
     for number, ids, label in zip(numbers, written, alone, strict=True):
-        if ids != start + label or "".join(digits.get(token, "?") for token in label) != number:
+        if ids != start + label or "".join(written_by.get(token, "?") for token in label) != number:
             pieces = tokenizer.convert_ids_to_tokens(ids)[len(start) - 1 :]
+            point = ', and "." between them' if price_format.cents else ""
             raise ValueError(
                 f"the tokenizer ends the prompt with {number!r} as {pieces}, but pricelab reads prices from tokens "
-                "that are digits alone; choose a base that writes them so (SmolLM2, Qwen3, Llama 3)"
+                f"that are digits alone{point}; choose a base that writes them so (SmolLM2, Qwen3, Llama 3)"
             )
 
 
@@ -104,6 +107,6 @@ def parse_price(answer: str) -> float | None:
     return price if price > 0 else None
 
 
-def follows_format(answer: str) -> bool:
-    """Whether a free answer is exactly what the contract asks for: 1 to 999 in whole dollars and nothing else."""
-    return re.fullmatch(r"[1-9][0-9]{0,2}", answer) is not None
+def follows_format(answer: str, price_format: PriceFormat = WHOLE_DOLLARS) -> bool:
+    """Whether a free answer is exactly what the contract asks for: a price of the format and nothing else."""
+    return answer in price_format.labels

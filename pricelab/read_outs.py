@@ -69,6 +69,7 @@ def _calibrated(pricer: Pricer, items: Sequence[Item], progress: bool) -> tuple[
     bare = replace(pricer, calibration=None)
     answers, prices = bare.estimate([item.text for item in items], progress=progress), [item.price for item in items]
     estimates = np.array([answer.estimate for answer in answers])
-    low, high = raw_interval(np.array([answer.distribution for answer in answers]))
+    distribution = np.array([answer.distribution for answer in answers])
+    low, high = raw_interval(distribution, prices=pricer.price_format.prices)
     found = calibrate(np.array(prices), low, high, estimates=estimates)
     return found, round(float(np.abs(np.log(estimates) - np.log(prices)).mean()), 4)

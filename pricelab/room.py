@@ -19,6 +19,7 @@ from pricelab.costs.plan import Plan
 from pricelab.costs.shapes import SHAPES, Shape
 from pricelab.costs.units import human_bytes
 from pricelab.examples import IGNORED, encode
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.profiles import pick_device, pick_precision
 from pricelab.recipe import METHODS, Recipe
 
@@ -89,8 +90,9 @@ def memory_needed(
 
 
 def check_room(
-    base: str, method: str, recipe: Recipe, items: Sequence[Item], tokenizer: Any, mixed: bool = False
-) -> str:
+    base: str, method: str, recipe: Recipe, items: Sequence[Item], tokenizer: Any, mixed: bool = False,
+    price_format: PriceFormat = WHOLE_DOLLARS,
+) -> str:  # fmt: skip
     """Say in a line what the run needs and what is free; nothing where the base's architecture isn't counted.
 
     Args:
@@ -100,6 +102,7 @@ def check_room(
         items: what is learned from.
         tokenizer: the base's.
         mixed: whether general texts are learned beside the items; all of their tokens carry a loss.
+        price_format: how prices are written.
 
     Raises:
         ValueError: more is needed than is free; the message names the largest batch, the method or the base that fits.
@@ -107,7 +110,7 @@ def check_room(
     recipe = replace(recipe, batch_size=-(-recipe.batch_size // processes.count()))  # each holds its share
     try:
         shape = Shape.of(load_config(*place_of(base)))
-        length, labels = longest(tokenizer, items, recipe)
+        length, labels = longest(tokenizer, items, recipe, price_format)
         if mixed:
             length, labels = max(length, recipe.max_text_tokens), 0
         need = memory_needed(shape, method, recipe, length, labels)
@@ -125,10 +128,12 @@ def check_room(
     )
 
 
-def longest(tokenizer: Any, items: Sequence[Item], recipe: Recipe) -> tuple[int, int]:
+def longest(
+    tokenizer: Any, items: Sequence[Item], recipe: Recipe, price_format: PriceFormat = WHOLE_DOLLARS
+) -> tuple[int, int]:
     """Tokens of the longest example, and the most labels of one."""
     chosen = sorted(items, key=lambda item: len(item.text))[-LOOKED_AT:]
-    examples = encode(tokenizer, chosen, recipe.max_text_tokens)
+    examples = encode(tokenizer, chosen, recipe.max_text_tokens, price_format)
     labels = [sum(label != IGNORED for label in example["labels"]) for example in examples]
     return max(len(example["input_ids"]) for example in examples), max(labels)
 

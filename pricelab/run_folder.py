@@ -125,6 +125,7 @@ def _settings_of(manifest: Manifest) -> dict[str, Any]:
         "number of items": manifest.data["train_items"],
         "blend": BLEND in manifest.read_outs,
         "prompt": manifest.prompt_version,
+        "price_format": manifest.price_format,
         **manifest.recipe,
         **manifest.metrics.get("given", {}),
     }

@@ -134,7 +134,8 @@ def measure_swaps(model: Any, swaps: Mapping[str, Sequence[Swap]], *, seed: int 
 
 
 def _prices(model: Any, texts: Sequence[str]) -> np.ndarray:
-    """(B,) US dollars; a median between whole dollars where a model gives a distribution, else small effects vanish."""
+    """(B,) US dollars; where a model gives a distribution a median between its prices, else small effects vanish."""
     if hasattr(model, "predict"):
         return np.asarray(model.predict(texts), dtype=float)
-    return quantile(np.array([estimate.distribution for estimate in model.estimate(texts)]), 0.5)
+    answers = model.estimate(texts)
+    return quantile(np.array([answer.distribution for answer in answers]), 0.5, answers[0].prices)

@@ -19,6 +19,7 @@ from pricelab.choices import chosen_recipe, validation_items, without
 from pricelab.files import write_json_atomic
 from pricelab.finetuning import MAX_EPOCHS, affordable, check_prices, default_recipe
 from pricelab.interruption import Interrupted
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
 from pricelab.profiles import detect
 from pricelab.recipe import METHODS, TARGET_GROUPS, Recipe
@@ -46,6 +47,7 @@ class _Setting:
     judged: Sequence[Item]  # to price
     watched: Sequence[Item]  # some of them, whose loss is looked at during training
     seed: int
+    price_format: PriceFormat
 
 
 def sweep(
@@ -79,12 +81,13 @@ def sweep(
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     if trials < 1 or (minutes is not None and not minutes > 0):
         raise ValueError(f"a sweep takes at least 1 trial and more than 0 minutes, got {trials!r} and {minutes!r}")
-    check_prices(catalog)
-    setting = _setting(catalog, base, method, seed)
+    price_format = check_prices(catalog)
+    setting = _setting(catalog, base, method, seed, price_format)
     noted = {
         "base": setting.base, "method": method, "seed": seed, "data": catalog.fingerprint,
         "train_items": len(setting.items), "validation_items": len(setting.judged),
         "default": setting.default.as_dict(),
+        **({"price_format": noted} if (noted := price_format.noted()) else {}),
     }  # fmt: skip
     study, start = open_study(optuna, Path(out), noted, overwrite), time.monotonic()
     while (done := len(finished(study))) < trials:
@@ -104,13 +107,13 @@ def sweep(
     return report
 
 
-def _setting(catalog: Catalog, base: str | None, method: str, seed: int) -> _Setting:
+def _setting(catalog: Catalog, base: str | None, method: str, seed: int, price_format: PriceFormat) -> _Setting:
     profile = detect()
     judged = validation_items(catalog, seed, JUDGED_ITEMS)
     items = affordable(without(catalog["train"], judged), profile.max_item_passes, seed)
     default = replace(default_recipe(profile, method, len(items)), patience=None)
     return _Setting(
-        base or profile.base, method, default, items, judged, judged[: profile.calibration_items], seed
+        base or profile.base, method, default, items, judged, judged[: profile.calibration_items], seed, price_format
     )  # fmt: skip
 
 
@@ -180,8 +183,9 @@ def _estimates(
     recipe = replace(recipe, evaluate_every=max(1, -(-int(steps) // LOOKS)))
     loaded, model = load_trainable(setting.base, setting.method, recipe, setting.seed)
     watch: dict[str, Any] = {"validation": setting.watched, "callbacks": [_Looks(optuna, trial)]}
+    watch["price_format"] = setting.price_format
     train(model, loaded, setting.items, recipe, None, setting.seed, progress, **watch)
-    pricer = Pricer(setting.base, loaded, model.eval(), recipe.max_text_tokens)
+    pricer = Pricer(setting.base, loaded, model.eval(), recipe.max_text_tokens, price_format=setting.price_format)
     found = pricer.estimate([item.text for item in setting.judged], progress=progress)
     if any(e.estimate != e.estimate for e in found):  # NaN: the weights have diverged
         raise FloatingPointError("the model gives no prices any more")

@@ -22,6 +22,7 @@ from pricelab.compiling import compiled
 from pricelab.examples import IGNORED, collate, encode, mixed_in
 from pricelab.interruption import Interrupted, Interruption, goes_on
 from pricelab.outlook import more_time
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.price_trainer import PriceTrainer, mixed_loss, price_loss, trainer_arguments
 from pricelab.progress import LossDisplay
 from pricelab.recipe import METHODS, Recipe
@@ -65,7 +66,7 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
 def train(
     model: Any, base: Base, items: Sequence[Item], recipe: Recipe, checkpoints: Path | None, seed: int,
     progress: bool = True, *, minutes: float | None = None, validation: Sequence[Item] = (), mix: Sequence[str] = (),
-    trackers: Trackers | None = None, callbacks: Sequence[Any] = (),
+    trackers: Trackers | None = None, callbacks: Sequence[Any] = (), price_format: PriceFormat = WHOLE_DOLLARS,
 ) -> Trained:  # fmt: skip
     """Train ``model`` in place.
 
@@ -87,6 +88,7 @@ def train(
         mix: general texts to learn beside the items, against forgetting.
         trackers: where the losses are reported; None: nowhere.
         callbacks: further callbacks of transformers' `Trainer`.
+        price_format: how prices are written.
 
     Raises:
         ValueError: the layers are to be compiled, and there is no compiler.
@@ -95,8 +97,10 @@ def train(
         OSError: a checkpoint can't be saved; says why, and what helps.
         Interrupted: outside a notebook, after the checkpoint was saved.
     """
-    encoded = {name: encode(base.tokenizer, them, recipe.max_text_tokens) for name, them in
-               (("train", items), ("validation", validation))}  # fmt: skip
+    encoded = {
+        name: encode(base.tokenizer, them, recipe.max_text_tokens, price_format)
+        for name, them in (("train", items), ("validation", validation))
+    }
     encoded["train"] += mixed_in(base.tokenizer, mix, len(items), recipe.mixed, recipe.max_text_tokens)
     budget, early = TimeBudget(minutes) if minutes is not None else None, EarlyStop(recipe.patience)
     start = time.perf_counter()

@@ -64,7 +64,7 @@ class WhatIf:
     """What some changes would do to one estimate."""
 
     estimate: Any  # `PriceEstimate` of the text as it is
-    price: float  # US dollars: its median, between whole dollars
+    price: float  # US dollars: its median, between the prices that can be written
     changes: tuple[Change, ...]
     noise: float  # US dollars: the largest effect of rewordings that mean nothing; smaller differences say little
 
@@ -75,7 +75,7 @@ class Why:
 
     text: str
     estimate: Any  # `PriceEstimate` of the text
-    price: float  # US dollars: its median, between whole dollars
+    price: float  # US dollars: its median, between the prices that can be written
     neighbours: tuple[Neighbour, ...]  # the most similar first
     phrases: tuple[Phrase, ...]  # in the order of the text
     changes: tuple[Change, ...]
@@ -160,10 +160,11 @@ def _read(pricer: Any, text: str, shorter: list[str], changes: Mapping[str, str]
     if np.isnan(answers[0].estimate):
         raise ValueError(f"there is no price to explain: {answers[0].warning}")
     distribution = np.array([answer.distribution for answer in answers])
-    price = quantile(distribution, 0.5)
+    prices = answers[0].prices
+    price = quantile(distribution, 0.5, prices)
     effects, rest = np.split(price[0] - price[1:], [len(shorter)])
     noise = float(np.abs(rest[: len(said)]).max(initial=0.0))
-    return WhatIf(answers[0], float(price[0]), tuple(_changes(changes, distribution, price)), noise), effects
+    return WhatIf(answers[0], float(price[0]), tuple(_changes(changes, distribution, price, prices)), noise), effects
 
 
 def nearest(pricer: Any, text: str, items: Sequence[Item], count: int = NEIGHBOURS) -> list[Neighbour]:
@@ -194,12 +195,14 @@ def nearest_in_words(pricer: Any, text: str, items: Sequence[Item], count: int) 
     return [items[place] for place in np.argsort(-similarity, kind="stable")[:count]]
 
 
-def _changes(changes: Mapping[str, str], distribution: np.ndarray, price: np.ndarray) -> list[Change]:
-    """The last rows of the distributions (B, 999) are those of the changed texts, the first that of the text."""
-    before = np.array([quantile(distribution[:1], share)[0] for share in _SHARES])
+def _changes(
+    changes: Mapping[str, str], distribution: np.ndarray, price: np.ndarray, prices: np.ndarray
+) -> list[Change]:
+    """The last rows of the distributions (B, P) are those of the changed texts, the first that of the text."""
+    before = np.array([quantile(distribution[:1], share, prices)[0] for share in _SHARES])
     found, start = [], len(distribution) - len(changes)
     for place, (name, text) in enumerate(changes.items(), start):
-        moved = np.array([quantile(distribution[place : place + 1], share)[0] for share in _SHARES]) - before
+        moved = np.array([quantile(distribution[place : place + 1], share, prices)[0] for share in _SHARES]) - before
         shift = float(price[place] - price[0])
         found.append(Change(name, text, float(price[place]), shift, float(moved.min()), float(moved.max())))
     return found

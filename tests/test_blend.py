@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 from pricelab.baselines import TfidfRidge
 from pricelab.blend import FILE, Blend, fit_blend
 from pricelab.intervals import Calibration, quantile
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
 
 
@@ -47,6 +48,18 @@ def test_prices_beyond_the_range_belong_to_its_ends():
     for usd, end in ((1e-3, 0), (1e6, -1)):
         estimates, distribution = far.read(states, np.full(len(words), usd))
         assert distribution[:, end].min() > 0.99 and set(estimates) == {1.0 if end == 0 else 999.0}
+
+
+def test_the_distribution_is_over_the_prices_that_are_asked_for():
+    blend, states, _, words = blend_of()
+    written = PriceFormat(5, cents=True)
+    estimates, distribution = blend.read(states, np.exp(words), written)
+    assert distribution.shape == (200, len(written.prices))
+    np.testing.assert_allclose(distribution.sum(1), 1, atol=1e-9)
+    np.testing.assert_allclose(quantile(distribution, 0.5, written.prices), estimates, rtol=0.06)
+    far = replace(blend, weight=0.0)
+    ends = [far.read(states, np.full(len(words), usd), written)[0] for usd in (1e-5, 1e7)]
+    assert [set(found) for found in ends] == [{0.01}, {99_900.0}]
 
 
 def test_a_text_like_none_of_the_training_items_is_told_from_the_others():

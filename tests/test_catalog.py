@@ -131,7 +131,9 @@ def test_a_wider_price_range_keeps_what_the_default_reports(tmp_path):
     default, wide = load_catalog(path), load_catalog(path, price_range=(0.01, 20_000))
     assert default.report.left_out == {"price above $999": 2, "price below $1": 1}
     assert wide.report.left_out == {"price above $20000": 1} and wide.report.rows_kept == 42
-    assert "prices from 1 to 999 USD were kept; price_range keeps others" in default.report.notes
+    (cure,) = [note for note in default.report.notes if note.startswith("prices from 1 to 999 USD were kept")]
+    assert "price_range=(low, high)" in cure and "--price-range LOW HIGH on the command line" in cure
+    assert default.price_range is None and wide.price_range == (0.01, 20_000)
     assert not any("price_range" in note for note in load_catalog(path, price_range=(0.01, 1e6)).report.notes)
     prices = {item.price for split in wide.splits.values() for item in split}
     assert {1299.0, 0.25} <= prices

@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import pricelab
 from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
+from pricelab.price_format import WHOLE_DOLLARS
 from pricelab.pricer import PriceEstimate
 
 COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate", "serve", "app")
@@ -25,6 +26,9 @@ NAN = float("nan")
 class Facts:
     seed: int = 0
     data: dict = field(default_factory=lambda: {"fingerprint": "another", "median_price_usd": 20.0})
+
+    def as_dict(self):
+        return asdict(self)
 
 
 class Ridge:
@@ -37,7 +41,7 @@ class Ridge:
 class FakePricer:
     """Prices a text at its length in dollars, give or take half."""
 
-    read_out = "digits"
+    read_out, price_format = "digits", WHOLE_DOLLARS
     name = "fake, qlora"
     constant = ConstantPrice(20.0)
     ridge = Ridge()
@@ -372,6 +376,18 @@ def test_finetune_reads_tsv_with_a_decimal_mark_and_a_currency(command, trainer,
     code, _, error = command("finetune", path, "--out", tmp_path / "run", "--decimal", ".", "--currency", "USD")
     assert code == 0 and "1 × price in EUR, not USD" in error
     assert trainer["catalog"]["test"][0].price < 2
+
+
+@pytest.mark.parametrize(("told", "rows"), [((), 38), (("--price-range", "0.2", "5000"), 40)])
+def test_finetune_and_evaluate_keep_the_prices_that_they_are_told_to(told, rows, command, trainer, pricer, tmp_path):
+    path = tmp_path / "shop.csv"
+    prices = [*range(1, 39), 0.25, 2499]
+    path.write_text("text,price\n" + "".join(f"thing {n},{price}\n" for n, price in enumerate(prices)))
+    code, _, error = command("finetune", path, "--out", tmp_path / "run", *told)
+    assert code == 0 and f"40 rows read, {rows} kept" in error
+    assert ("--price-range LOW HIGH" in error) == (not told)
+    assert sum(map(len, trainer["catalog"].splits.values())) == rows
+    assert f"40 rows read, {rows} kept" in command("evaluate", "run", path, *told)[2]
 
 
 @pytest.mark.parametrize("extra", [("--method", "magic"), ("--column", "nothing"), ("--column", "colour=red")])

@@ -1,5 +1,7 @@
 """The price distribution: equal to scoring every price by itself, whatever the batch looks like."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from every_price import brute_force
 from pricelab import decoding
 from pricelab.backbone import padded_width
 from pricelab.decoding import greedy, price_distribution
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.prompt import digit_tokens, number_tokens, prompt_tokens
 
 TEXTS = ["lamp", "Stainless steel water bottle, 750 ml\nkeeps drinks cold. Price is $9", "", "A chair, black, 2 pack"]
@@ -147,14 +150,14 @@ def toy_numbers(longest, extra=()):
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
 
 
-def small_llama(tokenizer, favoured=4.0):
+def small_llama(tokenizer, favoured=4.0, price_format=WHOLE_DOLLARS):
     """A random Llama in fp32 that mostly answers with digits and doesn't care how many a token writes."""
     from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
     set_seed(1)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.2, **sizes)).eval()
-    digits = number_tokens(tokenizer)
+    digits = number_tokens(tokenizer, price_format)
     bonus = torch.tensor([favoured - np.log(10) * (len(text) - 1) for text in digits.values()])
 
     def favour(module, inputs, logits):
@@ -266,17 +269,165 @@ def test_large_levels_are_scored_in_parts(model, prompts, distribution, monkeypa
     np.testing.assert_allclose(distribution(prompts)[0], whole, rtol=1e-4, atol=1e-9)
 
 
+# ---- other formats
+
+
+DIGITS_4, DIGITS_5, CENTS, BOTH = PriceFormat(4), PriceFormat(5), PriceFormat(cents=True), PriceFormat(4, cents=True)
+
+
+def nearest(price_format, text):
+    return int((price_format.edges[1:-1] <= float(text)).sum())  # the upper one of two as near
+
+
+def read(text, price_format):
+    """Whether a text may go on, and the place of its price; None where no price of the format begins so."""
+    whole, point, _ = text.partition(".")
+    text = text if point else text[: price_format.digits]
+    if text in proper_beginnings(price_format):
+        return text, True, nearest(price_format, text) if float(text) > 0 else None
+    if (len(whole) != 1 or text.count(".") > 1) if point else (whole.startswith("0") or not whole):
+        return None
+    return (text, False, nearest(price_format, text)) if float(text) >= price_format.edges[0] else None
+
+
+@cache
+def proper_beginnings(price_format):
+    return {label[:end] for label in price_format.labels for end in range(1, len(label))}
+
+
+def level_by_level(model, prompt, tokens, price_format):
+    """P of all prices of a format from whole passes over the prompt and every way to write a text that may go on."""
+    scores = np.zeros(len(price_format.prices))
+    level, known = [((), "", 1.0, None)], {}
+    while level:
+        ids = torch.tensor([[*prompt, *path] for path, *_ in level])
+        with torch.inference_mode():
+            after = torch.cat([model(part).logits[:, -1].double().softmax(-1) for part in ids.split(256)]).numpy()
+        longer = []
+        for (path, text, chance, place), row in zip(level, after, strict=True):
+            steps = {}
+            for token, more in tokens.items():
+                if (whole := text + more) not in known:
+                    known[whole] = read(whole, price_format)
+                if known[whole]:
+                    steps[token] = known[whole]
+            whole = sum(row[token] for token in steps)
+            if place is not None:
+                scores[place] += chance * (1 - whole)
+            for token, (written, goes_on, price) in steps.items():
+                share = chance * row[token] / (1 if place is not None else whole)
+                if goes_on:
+                    longer.append(((*path, token), written, share, price))
+                else:
+                    scores[price] += share
+        level = longer
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("kind", "price_format"),
+    [
+        ("one", CENTS), ("two", CENTS), ("three", CENTS), ("one", DIGITS_4), ("one", DIGITS_5), ("one", BOTH),
+        ("two", DIGITS_4), ("uneven", DIGITS_4), ("uneven", BOTH),
+        pytest.param("three", DIGITS_4, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_prices_of_every_format_equal_every_path_to_them(kind, price_format, one_thread):
+    tokenizer = toy_numbers(*NUMBERS[kind])
+    model = small_llama(tokenizer, price_format=price_format)
+    tokens, prompt = number_tokens(tokenizer, price_format), prompt_tokens(tokenizer, "A mug, 2", 100)[0]
+    options = {"pad": tokenizer.pad_token_id, "price_format": price_format}
+    (found,), (left_out,) = price_distribution(model, [prompt], tokens, cut=0, **options)
+    expected = level_by_level(model, prompt, tokens, price_format)
+    assert expected.sum() == pytest.approx(1, abs=1e-6) and abs(left_out) < 1e-6
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-8)
+    borders = [0, 1, 10, 100, 1000, 10_000]
+    for low, high in zip(borders[:-1], borders[1:], strict=True):
+        within = (price_format.prices >= low) & (price_format.prices < high)
+        assert not within.any() or expected[within].sum() > 1e-3  # prices of all lengths were put to the test
+    (part,), (lost,) = price_distribution(model, [prompt], tokens, cut=0.3, **options)
+    assert 0 < lost <= 0.3 + 1e-6 and np.abs(part - found).sum() / 2 <= lost + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "price_format", "price"),
+    [
+        ("4", CENTS, 4.0), ("4.", CENTS, 4.0), ("4.9", CENTS, 4.9), ("4.99", CENTS, 4.99), ("0.4", CENTS, 0.4),
+        ("0.49", CENTS, 0.49), ("12", CENTS, 12), ("4.999", CENTS, 5.0), ("9.999", CENTS, 10), ("0.006", CENTS, 0.01),
+        ("1234", DIGITS_4, 1230), ("1235", DIGITS_4, 1240), ("1230", DIGITS_4, 1230), ("12345", DIGITS_4, 1230),
+        ("1234", DIGITS_5, 1230), ("12304", DIGITS_5, 12_300), ("12345", DIGITS_5, 12_300), ("99999", DIGITS_5, 99_900),
+        ("1234", WHOLE_DOLLARS, 123), ("999", WHOLE_DOLLARS, 999),
+    ],
+)  # fmt: skip
+def test_a_text_that_the_format_does_not_write_counts_for_a_near_price(text, price_format, price):
+    begun = decoding._begun(decoding._cut(text, price_format.digits), price_format)
+    assert price_format.prices[begun.place] == price
+
+
+@pytest.mark.parametrize("text", ["", ".", ".5", "05", "00", "12.", "12.5", "4.9.", "4..", "0.00", "0.004", "0.0049"])
+def test_a_text_that_begins_no_price_counts_for_none(text):
+    assert decoding._begun(text, CENTS) is None
+
+
+@pytest.mark.parametrize("text", ["0", "0.", "0.0"])
+def test_what_is_no_price_yet_has_to_go_on(text):
+    assert decoding._begun(text, CENTS) == (text, True, -1)
+
+
+@pytest.mark.parametrize("price_format", [CENTS, DIGITS_5], ids=str)
+def test_prompts_are_read_in_parts_where_a_level_would_be_too_wide(price_format, one_thread, monkeypatch):
+    tokenizer = toy_numbers(1)
+    model, tokens = small_llama(tokenizer, price_format=price_format), number_tokens(tokenizer, price_format)
+    prompts = [prompt_tokens(tokenizer, text, 100)[0] for text in ("lamp", "A mug, 2", "tea")]
+    options = {"pad": tokenizer.pad_token_id, "price_format": price_format}
+    whole, lost = price_distribution(model, prompts, tokens, **options)
+    monkeypatch.setattr(decoding, "BRANCHES", 1)
+    parts, also = price_distribution(model, prompts, tokens, **options)
+    np.testing.assert_allclose(parts, whole, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(also, lost, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("price_format", "chances", "answer"),
+    [
+        (CENTS, {4.99: 0.6, 12: 0.4}, 4.99),
+        (CENTS, {0.49: 0.3, 0.5: 0.3, 12: 0.4}, 0.49),
+        (CENTS, {4.0: 0.3, 40: 0.25, 41: 0.2, 7: 0.25}, 4.0),
+        (DIGITS_5, {123: 0.3, 1230: 0.2, 12_300: 0.4, 7: 0.1}, 12_300),
+        (DIGITS_5, {123: 0.5, 12_300: 0.5}, 123),
+    ],
+)
+def test_greedy_knows_the_format(price_format, chances, answer):
+    row = np.zeros(len(price_format.prices))
+    for price, chance in chances.items():
+        row[price_format.place(price)] = chance
+    assert greedy(row[None], price_format).tolist() == [answer]
+
+
 # ---- real bases
 
 
-def check_base(name, texts):
+def check_format(name, price_format, text="Stainless steel water bottle, 750 ml"):
+    """In fp32 within 1e-4 of every price scored by itself, no branch left out."""
+    tokenizer, model = fp32(name)
+    prompt, tokens = prompt_tokens(tokenizer, text, 100)[0], number_tokens(tokenizer, price_format)
+    options = {"pad": tokenizer.pad_token_id, "price_format": price_format}
+    (found,), _ = price_distribution(model, [prompt], tokens, cut=0, **options)
+    assert np.abs(found - level_by_level(model, prompt, tokens, price_format)).max() < 1e-4
+
+
+def fp32(name):
     from transformers import AutoModelForCausalLM
 
     from pricelab.bases import load_tokenizer, locate
 
     place, _ = locate(name, None)
-    tokenizer = load_tokenizer(place)
-    model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).eval()
+    return load_tokenizer(place), AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).eval()
+
+
+def check_base(name, texts):
+    tokenizer, model = fp32(name)
     prompts = [prompt_tokens(tokenizer, text, 100)[0] for text in texts]
     digits = number_tokens(tokenizer)
     found, _ = price_distribution(model, prompts, digits, tokenizer.pad_token_id, cut=0)
@@ -289,11 +440,28 @@ def test_tiny_in_fp32_equals_every_price_scored_by_itself(one_thread):
     check_base("tiny", ["Stainless steel water bottle, 750 ml", "lamp"])
 
 
-@pytest.mark.slow
-@pytest.mark.weights
-def test_smollm2_in_fp32_equals_every_price_scored_by_itself():
+@pytest.mark.parametrize("price_format", [CENTS, DIGITS_4, DIGITS_5], ids=str)
+def test_tiny_in_fp32_equals_every_price_of_every_format(one_thread, price_format):
+    check_format("tiny", price_format)
+
+
+@pytest.fixture
+def smollm2():
     from pricelab.files import cache_dir
 
     if not (cache_dir() / "bases" / "smollm2-135m" / "config.json").is_file():
         pytest.skip("SmolLM2 is not in this machine's cache; `pricelab.load_base('smollm2-135m')` puts it there")
-    check_base("smollm2-135m", ["Stainless steel water bottle, 750 ml", "lamp"])
+    return "smollm2-135m"
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_smollm2_in_fp32_equals_every_price_scored_by_itself(smollm2):
+    check_base(smollm2, ["Stainless steel water bottle, 750 ml", "lamp"])
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+@pytest.mark.parametrize("price_format", [CENTS, DIGITS_4], ids=str)
+def test_smollm2_in_fp32_equals_every_price_of_every_format(smollm2, price_format):
+    check_format(smollm2, price_format, "lamp")

@@ -156,6 +156,20 @@ def test_crps_is_the_area_between_the_steps():
     assert crps(prices, mass) == pytest.approx(areas, abs=2e-3)
 
 
+def test_crps_over_other_prices_is_the_area_too():
+    rng = np.random.default_rng(1)
+    support, prices = np.array([0.5, 1.25, 4.0, 9.0, 30.0]), rng.uniform(0.2, 40, 12)
+    mass = rng.dirichlet(np.ones(5), 12)
+    grid = np.arange(0, 50, 0.001) + 0.0005
+    below = np.concatenate([np.zeros((12, 1)), mass.cumsum(1)], axis=1)[:, np.searchsorted(support, grid)]
+    areas = ((below - (grid >= prices[:, None])) ** 2).sum(1) * 0.001
+    assert crps(prices, mass, support) == pytest.approx(areas, abs=2e-3)
+    scored = evaluate(prices, prices, distribution=mass, support=support)
+    assert scored.crps.value == pytest.approx(areas.mean(), abs=2e-3)
+    with pytest.raises(ValueError, match="over 5 prices don't fit a support of 4"):
+        crps(prices, mass, support[1:])
+
+
 def test_crps_of_a_sure_answer_is_its_absolute_error():
     mass = np.zeros((3, 999))
     mass[np.arange(3), [9, 99, 998]] = 1

@@ -11,6 +11,7 @@ from pricelab import finetuning, progress, run_folder, training
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
 from pricelab.files import read_json, write_json_atomic
 from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
+from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.pricer import Pricer
 from pricelab.profiles import PROFILES
 from pricelab.run_folder import Run
@@ -297,7 +298,7 @@ def test_prices_in_another_currency_are_refused_before_anything_is_written(toy_c
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("split", "price"), [("train", 999.5), ("calibration", 0.49), ("train", 12_000.0)])
+@pytest.mark.parametrize(("split", "price"), [("train", 999_500.0), ("calibration", 0.004), ("train", 5e9)])
 def test_prices_that_the_prompt_cannot_write_are_refused_never_clipped(toy_catalog, toy_base, tmp_path, split, price):
     odd = dataclasses.replace(toy_catalog[split][5], id="odd-one", price=price)
     beyond = dataclasses.replace(toy_catalog, splits={**toy_catalog.splits, split: (*toy_catalog[split], odd)})
@@ -307,8 +308,22 @@ def test_prices_that_the_prompt_cannot_write_are_refused_never_clipped(toy_catal
 
 
 def test_prices_that_round_into_the_prompts_range_are_fine(toy_catalog):
-    edges = [dataclasses.replace(toy_catalog["train"][0], price=price) for price in (0.5, 999.49)]
-    finetuning.check_prices(dataclasses.replace(toy_catalog, splits={"train": edges, "calibration": edges}))
+    edges = [dataclasses.replace(toy_catalog["train"][0], price=price) for price in (0.5, 24.0, 999.49)]
+    splits = {"train": edges, "calibration": edges}
+    assert finetuning.check_prices(dataclasses.replace(toy_catalog, splits=splits)) == WHOLE_DOLLARS
+
+
+@pytest.mark.parametrize(
+    ("split", "price", "written"),
+    [
+        ("train", 999.5, PriceFormat(4)), ("calibration", 12_000.0, PriceFormat(5)),
+        ("calibration", 0.49, PriceFormat(cents=True)), ("test", 12_000.0, WHOLE_DOLLARS),
+    ],
+)  # fmt: skip
+def test_what_is_written_follows_from_all_prices_but_those_to_test_on(toy_catalog, split, price, written):
+    odd = dataclasses.replace(toy_catalog[split][5], price=price)
+    wider = {**toy_catalog.splits, split: (*toy_catalog[split], odd)}
+    assert finetuning.check_prices(dataclasses.replace(toy_catalog, splits=wider)) == written
 
 
 def test_an_unknown_method_is_refused_with_those_there_are(toy_catalog, tmp_path):

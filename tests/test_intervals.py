@@ -23,6 +23,7 @@ from pricelab.intervals import (
     quantile,
     raw_interval,
 )
+from pricelab.price_format import PriceFormat
 
 
 def point_mass(dollars: int) -> np.ndarray:
@@ -84,6 +85,17 @@ def test_the_quantile_inverts_the_cumulative_distribution(seed, share):
         np.interp(q, np.arange(1000) + 0.5, [0, *row.cumsum()]) for q, row in zip(found, distribution, strict=True)
     ]
     np.testing.assert_allclose(below, share, atol=1e-9)
+
+
+@pytest.mark.parametrize(("price", "low", "high"), [(0.01, 0.005, 0.015), (10, 9.995, 10.5), (1000, 999.5, 1005)])
+def test_a_price_of_another_format_spreads_half_way_to_its_neighbours(price, low, high):
+    written = PriceFormat(4, cents=True)
+    mass = np.zeros((1, len(written.prices)))
+    mass[0, written.place(price)] = 1
+    assert raw_interval(mass, 0.5, written.prices) == (
+        pytest.approx((3 * low + high) / 4),
+        pytest.approx((low + 3 * high) / 4),
+    )
 
 
 def test_the_raw_interval_leaves_a_tenth_on_either_side():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pricelab import plots
 from pricelab.plots.prices import running_mean
+from pricelab.price_format import PriceFormat
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,7 +23,7 @@ def estimate(center=90.0, spread=0.3):
     mass = np.exp(-((np.log(dollars / center) / spread) ** 2) / 2) / dollars
     mass /= mass.sum()
     low, middle, high = np.searchsorted(np.cumsum(mass), [0.1, 0.5, 0.9]) + 1.0
-    return SimpleNamespace(estimate=middle, low=low, high=high, distribution=mass, warning=None)
+    return SimpleNamespace(estimate=middle, low=low, high=high, distribution=mass, prices=dollars, warning=None)
 
 
 def score(name, value, n=1350):
@@ -80,6 +81,23 @@ def test_no_probability_is_lost_on_the_log_axis(dollar, bins):
     assert np.isclose(mass.sum(), 1) and (mass >= 0).all() and (np.diff(edges) > 0).all()
     heaviest = np.flatnonzero(mass > 0)
     assert edges[heaviest[0]] <= dollar + 0.5 and edges[heaviest[-1] + 1] >= dollar - 0.5
+
+
+@pytest.mark.parametrize(
+    ("written", "limits", "named"),
+    [(PriceFormat(), (1, 1000), 7), (PriceFormat(5), (1, 1e5), 6), (PriceFormat(cents=True), (0.01, 1000), 6)],
+    ids=str,
+)
+def test_axes_reach_as_far_as_the_prices(written, limits, named):
+    mass = np.full(len(written.prices), 1 / len(written.prices))
+    low, middle, high = np.quantile(written.prices, [0.1, 0.5, 0.9])
+    found = SimpleNamespace(estimate=middle, low=low, high=high, distribution=mass, prices=written.prices)
+    for figure in (plots.price_distribution(found), plots.predicted_against_true(written.prices, written.prices)):
+        axes = figure.axes[0]
+        assert axes.get_xlim() == pytest.approx(limits) and len(axes.get_xticks()) == named
+        assert axes.get_xticklabels()[-1].get_text() == r"\$" + f"{limits[1]:,.0f}"
+    edges, gathered = plots.price_histogram(mass, prices=written.prices)
+    assert gathered.sum() == pytest.approx(1) and (edges[0], edges[-1]) == pytest.approx(written.edges[[0, -1]])
 
 
 def test_the_running_mean_keeps_a_constant_and_smooths_noise():

@@ -24,7 +24,8 @@ FAST = 2.0 ** (-np.arange(12) / 2)
 def estimate(dollars):
     distribution = np.zeros(999)
     distribution[dollars - 11 : dollars + 10] = 1 / 21
-    return SimpleNamespace(estimate=float(dollars), low=1.0, high=999.0, distribution=distribution)
+    prices = np.arange(1, 1000)
+    return SimpleNamespace(estimate=float(dollars), low=1.0, high=999.0, distribution=distribution, prices=prices)
 
 
 def sweep():

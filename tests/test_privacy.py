@@ -11,8 +11,8 @@ from pricelab.privacy import log_probabilities, membership_leak
 def test_it_reads_the_probability_of_the_true_price():
     distribution = np.zeros(999)
     distribution[[0, 18, 998]] = 0.5, 0.3, 0.2
-    estimates = [SimpleNamespace(distribution=distribution)] * 4
-    found = np.exp(log_probabilities(estimates, [0.6, 18.99, 999.0, 400]))
+    estimates = [SimpleNamespace(distribution=distribution, prices=np.arange(1, 1000))] * 4
+    found = np.exp(log_probabilities(estimates, [0.6, 18.5, 999.0, 400]))
     assert found == pytest.approx([0.5, 0.3, 0.2, 1e-9])
 
 

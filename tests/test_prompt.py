@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pricelab.price_format import PriceFormat
 from pricelab.prompt import (
     SUFFIX,
     answer_tokens,
@@ -17,6 +18,8 @@ from pricelab.prompt import (
     prompt_tokens,
     whole_dollars,
 )
+
+CENTS = PriceFormat(cents=True)
 
 
 def tokenizer_splitting(pre_tokenizer, texts):
@@ -124,6 +127,27 @@ def test_a_tokenizer_that_glues_digits_to_the_dollar_sign_is_refused_in_words():
         number_tokens(glued)
 
 
+def test_the_point_is_looked_for_only_where_there_are_cents(toy_tokenizer):
+    digits = number_tokens(toy_tokenizer)
+    with_point = number_tokens(toy_tokenizer, CENTS)
+    assert set(with_point.values()) - set(digits.values()) == {"."}
+    ids = answer_tokens(toy_tokenizer, 4.99, CENTS)
+    assert [with_point[token] for token in ids[:-1]] == list("4.99") and ids[-1] == toy_tokenizer.eos_token_id
+    assert toy_tokenizer.decode(answer_tokens(toy_tokenizer, 12_345, PriceFormat(5))[:-1]) == "12300"
+
+
+def test_a_tokenizer_that_glues_the_point_to_digits_is_refused_in_words_for_cents_alone():
+    from tokenizers import Regex
+    from tokenizers import pre_tokenizers as pre
+
+    words = pre.Split(Regex(r"\.?[0-9]|[^0-9.]+|\."), "isolated")
+    split = pre.Sequence([words, pre.ByteLevel(add_prefix_space=False, use_regex=False)])
+    glued = tokenizer_splitting(split, [f"{SUFFIX}{n}.{n}" for n in range(10)] * 50)
+    assert set("0123456789") <= set(number_tokens(glued).values())
+    with pytest.raises(ValueError, match=r"with '0\.0\d' as .*digits alone, and \"\.\" between them; choose a base"):
+        number_tokens(glued, CENTS)
+
+
 @pytest.mark.parametrize(
     ("answer", "price"),
     [
@@ -144,3 +168,15 @@ def test_the_format_is_whole_dollars_and_nothing_else(answer):
 @pytest.mark.parametrize("answer", ["", "0", "024", "1000", " 24", "24\n", "24.99", "24 dollars", "about 24", "2٤"])
 def test_anything_around_the_number_breaks_the_format(answer):
     assert not follows_format(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "price_format", "kept"),
+    [
+        ("4.99", CENTS, True), ("0.49", CENTS, True), ("12", CENTS, True), ("4", CENTS, False), ("4.9", CENTS, False),
+        (".49", CENTS, False), ("0.00", CENTS, False), ("12.00", CENTS, False), ("2490", PriceFormat(4), True),
+        ("2499", PriceFormat(4), False), ("12300", PriceFormat(5), True), ("12300", PriceFormat(4), False),
+    ],
+)  # fmt: skip
+def test_another_format_asks_for_its_own_prices(answer, price_format, kept):
+    assert follows_format(answer, price_format) == kept

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pages import Page
 
 from pricelab.batch import ADDED_COLUMNS, predict_file
+from pricelab.pricer import PriceEstimate
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_batch import CHUNK, MAX_BYTES, BatchState
 from pricelab.widgets.predictor_batch_tab import BatchTab, page
@@ -38,7 +39,7 @@ class Pricer:
         price = float(len(what)) if what else float("nan")
         warning = None if what else "the description is empty: nothing to price"
         distribution = np.full(999, 1 / 999)
-        return SimpleNamespace(estimate=price, low=price, high=price, distribution=distribution, warning=warning)
+        return PriceEstimate(price, price, price, distribution, warning)
 
 
 def loaded(content, name="shop.csv", pricer=None):

@@ -14,6 +14,7 @@ from pricelab import edits, why
 from pricelab.files import data_dir
 from pricelab.intervals import quantile
 from pricelab.items import Item
+from pricelab.pricer import PriceEstimate
 from pricelab.pricer import Pricer as RealPricer
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_history import COLUMNS, SHOWN_ENTRIES, History, page
@@ -45,7 +46,7 @@ class Pricer:
         price = len(what) / (2 if "refurbished" in what.lower() else 1)
         distribution = np.zeros(999)
         distribution[round(price) - 1] = 1
-        return SimpleNamespace(estimate=price, low=price, high=price, distribution=distribution, warning=None)
+        return PriceEstimate(price, price, price, distribution, None)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pages import leaves
 
+from pricelab.price_format import PriceFormat
+from pricelab.pricer import PriceEstimate
 from pricelab.widgets import PredictorState, PricePredictor, cards
 from pricelab.widgets.predictor_examples import EXAMPLES, by_category
 from pricelab.widgets.predictor_state import MAX_CHARACTERS
@@ -22,10 +24,27 @@ DRILL = EXAMPLES["tools"]["Cordless drill driver kit"]
 
 
 def estimate(price=89.0, warning=None):
-    distribution = np.full(999, 1 / 999)
-    return SimpleNamespace(
-        estimate=price, low=price * 0.7, high=price * 1.5, distribution=distribution, warning=warning
-    )
+    return PriceEstimate(price, price * 0.7, price * 1.5, np.full(999, 1 / 999), warning)
+
+
+@pytest.mark.parametrize(
+    ("written", "price", "named"),
+    [
+        (PriceFormat(), 89.0, ["$1", "$10", "$100", "$1,000"]),
+        (PriceFormat(5), 12_300.0, ["$1", "$10", "$100", "$1,000", "$10,000", "$100,000"]),
+        (PriceFormat(cents=True), 0.49, ["$0.01", "$0.10", "$1", "$10", "$100", "$1,000"]),
+        (PriceFormat(5, cents=True), 0.49, ["$0.01", "$1", "$100", "$10,000"]),
+    ],
+    ids=str,
+)
+def test_a_chart_reaches_as_far_as_the_prices(written, price, named):
+    count = len(written.prices)
+    found = PriceEstimate(price, price * 0.7, price * 1.5, np.full(count, 1 / count), None, written.prices)
+    page = cards.card("Fine-tuned", "", found, filled=True)
+    assert re.findall(r"<span style=[^>]*>([^<]*)</span>", page) == named
+    assert f'<p class="pricelab-price">{cards.usd(price)}</p>' in page and "$0<" not in page
+    places = [float(x) for x in re.findall(r"[ML](\d+\.\d) ", page)]
+    assert min(places) >= 0 and max(places) <= cards.CHART_WIDTH
 
 
 class Pricer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pricelab.plots.prices import DOLLAR_TICKS
+from pricelab.plots.prices import decades, dollar_ticks
 from pricelab.plots.style import (
     BLUE,
     FONT_POINTS,
@@ -144,7 +144,7 @@ def price_levels(prices: Sequence[float]) -> "Figure":
         for value, name, dash in ((np.median(values), "median", "-"), (values.mean(), "mean", "--")):
             axes.axvline(value, color="black", linestyle=dash, linewidth=2, label=f"{name} {words(usd(value))}")
     log.set(xscale="log")
-    ticks = [tick for tick in DOLLAR_TICKS if values.min() <= 3 * tick and tick <= 3 * values.max()]
+    ticks = [tick for tick in dollar_ticks(decades(values)) if values.min() <= 3 * tick and tick <= 3 * values.max()]
     log.set_xticks(ticks, [words(usd(tick)) for tick in ticks])
     log.set_xticks([], minor=True)
     plain.legend(frameon=False, fontsize=FONT_POINTS - 1)

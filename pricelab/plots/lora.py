@@ -103,7 +103,8 @@ def scale_path(estimates: Mapping[float, Any], truth: float | None = None, ax: "
     """
     axes = new_axes(ax, "One item while the adapter is turned up", "multiple of the trained scale", "price, US dollars")
     multiples = sorted(estimates)
-    low, high = raw_interval(np.array([estimates[m].distribution for m in multiples]))
+    distribution = np.array([estimates[m].distribution for m in multiples])
+    low, high = raw_interval(distribution, prices=estimates[multiples[0]].prices)
     median = [estimates[m].estimate for m in multiples]
     axes.fill_between(multiples, low, high, color=BLUE, alpha=0.15, linewidth=0, label="middle 80 % of the probability")
     axes.plot(multiples, median, "o-", color=BLUE, linewidth=2, markersize=5, label="median")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pricelab.plots.style import BLUE, VERMILION, finished, legend_below, new_axes, usd, words
+from pricelab.price_format import edges_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,19 +24,23 @@ DOLLAR_TICKS = (1, 3, 10, 30, 100, 300, 1000)
 # ---- numbers
 
 
-def price_histogram(distribution: np.ndarray, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Gather P($1)…P($999) into bins of equal width on a log axis.
+def price_histogram(
+    distribution: np.ndarray, bins: int = 60, prices: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gather the probabilities of prices into bins of equal width on a log axis.
 
-    A whole dollar k stands for the prices from k − ½ to k + ½, so cheap dollars spread over several bins.
+    A price stands for all from half way to its neighbours, a whole dollar k for those from k − ½ to k + ½, so cheap
+    dollars spread over several bins.
 
     Args:
-        distribution: (999,), probability of each whole dollar.
+        distribution: (P,), probability of each price.
         bins: how many.
+        prices: (P,), ascending; by default whole dollars from 1 on.
 
     Returns:
         Bin edges in dollars (bins + 1,) and the probability in each bin (bins,).
     """
-    dollars = np.arange(len(distribution) + 1) + 0.5
+    dollars = edges_of(np.arange(1, len(distribution) + 1) if prices is None else prices)
     edges = np.geomspace(dollars[0], dollars[-1], bins + 1)
     cumulative = np.concatenate([[0.0], np.cumsum(distribution)])
     return edges, np.diff(np.interp(edges, dollars, cumulative))
@@ -47,6 +52,20 @@ def running_mean(values: np.ndarray, width: int) -> np.ndarray:
         return values
     window = np.ones(width)
     return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+
+
+def decades(prices: Any) -> tuple[float, float]:
+    """The powers of ten between which an axis holds ``prices``: at least $1 and $1,000."""
+    given = np.asarray(prices, dtype=float)
+    given = given[np.isfinite(given) & (given > 0)]
+    lowest, highest = given.min(initial=1.0), given.max(initial=1000.0)
+    return 10.0 ** np.floor(np.log10(lowest)), 10.0 ** np.ceil(np.log10(highest))
+
+
+def dollar_ticks(limits: tuple[float, float]) -> tuple[float, ...]:
+    """The prices that an axis between two powers of ten names."""
+    first, last = (round(np.log10(limit)) for limit in limits)
+    return DOLLAR_TICKS if (first, last) == (0, 3) else tuple(10.0**power for power in range(first, last + 1))
 
 
 # ---- figures
@@ -74,25 +93,26 @@ def price_distribution(
     """The probability of every price, with median and 80 % interval.
 
     Args:
-        estimate: a ``PriceEstimate``, or anything with ``estimate, low, high, distribution``.
+        estimate: a ``PriceEstimate``, or anything with ``estimate, low, high, distribution, prices``.
         truth: the real price in dollars, drawn as a line.
         other: a second estimate to compare with, drawn as an outline.
         other_name: whose it is.
         ax: draw here instead of on a new figure.
     """
     axes = new_axes(ax, "What the model thinks this costs", "price, US dollars (log scale)", "probability")
-    edges, mass = price_histogram(estimate.distribution)
+    edges, mass = price_histogram(estimate.distribution, prices=estimate.prices)
     axes.stairs(mass, edges, fill=True, color=BLUE, alpha=0.55, label="probability of a price")
     axes.axvspan(estimate.low, estimate.high, color=BLUE, alpha=0.13, label=_interval(estimate))
     axes.axvline(estimate.estimate, color=BLUE, linewidth=2, label=f"median {_usd(estimate.estimate)}")
     if other is not None:
         label = f"{words(other_name)}, median {_usd(other.estimate)}"
-        edges, mass = price_histogram(other.distribution)
+        edges, mass = price_histogram(other.distribution, prices=other.prices)
         axes.stairs(mass, edges, color=VERMILION, linewidth=1.5, linestyle="--", label=label)
     if truth is not None:
         axes.axvline(truth, color="black", linewidth=2, linestyle=":", label=f"true price {_usd(truth)}")
-    _log_dollars(axes.xaxis)
-    axes.set(xlim=(1, 1000), ylim=(0, axes.get_ylim()[1]))
+    limits = decades(estimate.prices)
+    _log_dollars(axes.xaxis, limits)
+    axes.set(xlim=limits, ylim=(0, axes.get_ylim()[1]))
     legend_below(axes)
     return finished(axes)
 
@@ -117,10 +137,11 @@ def predicted_against_true(
     axes.plot(true[given], guess[given], "o", color=BLUE, alpha=0.35, markersize=4, markeredgewidth=0)
     best = "" if floor is None else f" (best possible {_usd(floor)})"
     axes.plot([], [], "o", color=BLUE, markersize=4, label=f"an item; mean error {_usd(error)}{best}")
-    axes.plot([1, 1000], [1, 1000], color="black", linewidth=1, linestyle="--", label="exact")
-    _log_dollars(axes.xaxis)
-    _log_dollars(axes.yaxis)
-    axes.set(xlim=(1, 1000), ylim=(1, 1000))
+    limits = decades([*true[given], *guess[given]])
+    axes.plot(limits, limits, color="black", linewidth=1, linestyle="--", label="exact")
+    _log_dollars(axes.xaxis, limits)
+    _log_dollars(axes.yaxis, limits)
+    axes.set(xlim=limits, ylim=limits)
     legend_below(axes)
     return finished(axes)
 
@@ -151,9 +172,10 @@ def error_bars(scores: Sequence[Any], floor: float | None = None, ax: "Axes | No
     return finished(axes)
 
 
-def _log_dollars(axis: Any) -> None:
+def _log_dollars(axis: Any, limits: tuple[float, float]) -> None:
+    ticks = dollar_ticks(limits)
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_ticks(DOLLAR_TICKS, [_usd(dollars) for dollars in DOLLAR_TICKS])
+    axis.set_ticks(ticks, [_usd(dollars) for dollars in ticks])
     axis.set_ticks([], minor=True)
 
 

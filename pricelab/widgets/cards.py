@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pricelab.items import one_line
-from pricelab.plots import BLUE, VERMILION, price_histogram, usd
+from pricelab.plots import BLUE, VERMILION, decades, price_histogram, usd
 from pricelab.widgets.view import shown, style
 
 ECHO_CHARACTERS = 160  # how much of a description is repeated above its price
 CELL_CHARACTERS = 90  # and in a table
 CHART_WIDTH, CHART_HEIGHT, BASELINE = 400, 92, 85  # in units of the chart, which stretches to its card
-TICKS_USD = (1, 10, 100, 1000)
+MOST_TICKS = 6  # prices named under a chart
 
 ANSWER_STYLE = """
 .pricelab textarea { min-height: 6em; resize: vertical; }
@@ -150,10 +150,11 @@ def chart(estimate: Any, *, filled: bool) -> str:
     """The distribution on a log dollar axis, the interval as a thick line below, the median a dashed line."""
     colour = BLUE if filled else VERMILION
     paint = f'fill="{colour}"' if filled else f'fill="none" stroke="{colour}"'
-    middle, low, high = (_x(dollars) for dollars in (estimate.estimate, estimate.low, estimate.high))
+    limits = decades(estimate.prices)
+    middle, low, high = (_x(dollars, limits) for dollars in (estimate.estimate, estimate.low, estimate.high))
     words = f"Probability of prices on a log axis; median {usd(estimate.estimate)}, {interval_in_words(estimate)}"
     lines = (
-        (_outline(estimate.distribution), paint),
+        (_outline(estimate, limits), paint),
         (f"M{middle:.1f} 0V{BASELINE}", 'stroke="currentColor" stroke-dasharray="5 3"'),
         (f"M{low:.1f} {BASELINE + 4}H{high:.1f}", f'stroke="{colour}" stroke-width="5"'),
         (f"M0 {BASELINE}H{CHART_WIDTH}", 'stroke="currentColor"'),
@@ -161,29 +162,34 @@ def chart(estimate: Any, *, filled: bool) -> str:
     paths = "".join(f'<path d="{d}" {style} vector-effect="non-scaling-stroke"/>' for d, style in lines)
     frame = f'viewBox="0 0 {CHART_WIDTH} {CHART_HEIGHT}" preserveAspectRatio="none" stroke-width="2"'
     picture = f'<svg {frame} role="img" aria-label="{words}">{paths}</svg>'
-    return f'<div class="pricelab-chart">{picture}{_axis()}</div>'
+    return f'<div class="pricelab-chart">{picture}{_axis(limits)}</div>'
 
 
-def _outline(distribution: Any) -> str:
+def _outline(estimate: Any, limits: tuple[float, float]) -> str:
     """The histogram as an SVG path that starts and ends on the axis."""
-    edges, mass = price_histogram(distribution, bins=50)
+    edges, mass = price_histogram(estimate.distribution, bins=50, prices=estimate.prices)
     heights = BASELINE * (1 - mass / max(mass.max(), 1e-12))
+    places = [_x(edge, limits) for edge in edges]
     steps = [
-        f"L{_x(left):.1f} {y:.1f}L{_x(right):.1f} {y:.1f}"
-        for left, right, y in zip(edges[:-1], edges[1:], heights, strict=True)
+        f"L{left:.1f} {y:.1f}L{right:.1f} {y:.1f}"
+        for left, right, y in zip(places[:-1], places[1:], heights, strict=True)
     ]
-    return f"M{_x(edges[0]):.1f} {BASELINE}{''.join(steps)}L{_x(edges[-1]):.1f} {BASELINE}Z"
+    return f"M{places[0]:.1f} {BASELINE}{''.join(steps)}L{places[-1]:.1f} {BASELINE}Z"
 
 
-def _axis() -> str:
+def _axis(limits: tuple[float, float]) -> str:
     """Labels as text of the page, which keeps its size where the chart is narrow."""
-    ticks = "".join(f'<span style="left:{_x(t) / CHART_WIDTH:.1%}">{usd(t)}</span>' for t in TICKS_USD)
+    first, last = (round(math.log10(limit)) for limit in limits)
+    every = -(-(last - first) // (MOST_TICKS - 1))
+    powers = [10.0**power for power in range(first, last + 1, every)]
+    ticks = "".join(f'<span style="left:{_x(t, limits) / CHART_WIDTH:.1%}">{usd(t)}</span>' for t in powers)
     return f'<div aria-hidden="true">{ticks}</div><p aria-hidden="true">price in US dollars, log scale</p>'
 
 
-def _x(dollars: float) -> float:
-    """Where a price stands on the chart: $1 at the left edge, $1,000 at the right."""
-    return CHART_WIDTH * math.log10(min(max(dollars, 1.0), 1000.0)) / 3
+def _x(dollars: float, limits: tuple[float, float]) -> float:
+    """Where a price stands on the chart, between the powers of ten at its edges: by default $1 and $1,000."""
+    low, high = limits
+    return CHART_WIDTH * math.log10(min(max(dollars, low), high) / low) / math.log10(high / low)
 
 
 def _page(role: str, content: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ class FakeEstimate:
     high: float
     distribution: np.ndarray
     warning: str | None = None
+    prices: np.ndarray = field(default_factory=lambda: np.arange(1, 1000))
 
 
 def bell(center: float, spread: float, warning: str | None = None) -> FakeEstimate:
