@@ -59,14 +59,14 @@ class Verdict:
         matter = f"the {dollars(self.matters)} that would matter"
         if self.decision == "fine-tune":
             small = f", though less than {matter}" if saved.value < self.matters else ""
-            return f"Fine-tuning pays{small}: it saves {gained}. Weigh that against what it costs to run."
+            return f"The predictor pays{small}: it saves {gained}. Weigh that against what it costs to run."
         if self.decision == "baseline":
             worse = f"{dollars(-saved.value)} [{dollars(-saved.high)}, {dollars(-saved.low)}]"
-            return f"K{keep}: fine-tuned estimates are farther off by {worse} per item, n = {saved.n:,}."
+            return f"K{keep}: the predictor's estimates are farther off by {worse} per item, n = {saved.n:,}."
         if self.decision == "same":
-            return f"K{keep}: fine-tuning saves {gained}, less than {matter} either way."
+            return f"K{keep}: the predictor saves {gained}, less than {matter} either way."
         return (
-            f"Undecided, so k{keep} for now: fine-tuning saves {gained}. To find a true difference of "
+            f"Undecided, so k{keep} for now: the predictor saves {gained}. To find a true difference of "
             f"{dollars(self.matters)} in four of five cases takes about {self.items_needed:,} test items; "
             f"these {saved.n:,} find one of {dollars(detectable(saved.n, self.spread))}."
         )

@@ -42,8 +42,8 @@ def verdict(off, baseline_off, **settings):
 @pytest.mark.parametrize(
     ("off", "baseline_off", "decision", "told"),
     [
-        (1 + np.abs(NOISE), 20 + NOISE, "fine-tune", "Fine-tuning pays: it saves $"),
-        (20 + NOISE, 10 + np.abs(NOISE), "baseline", "Keep the ridge: fine-tuned estimates are farther off by $"),
+        (1 + np.abs(NOISE), 20 + NOISE, "fine-tune", "The predictor pays: it saves $"),
+        (20 + NOISE, 10 + np.abs(NOISE), "baseline", "Keep the ridge: the predictor's estimates are farther off by $"),
         (10 + NOISE / 10, 10 - NOISE / 10, "same", "less than the $"),
         (10 + 8 * NOISE, 10 - 8 * NOISE, "undecided", "Undecided, so keep the ridge for now"),
         (18 + NOISE / 10, 19 + NOISE / 10, "fine-tune", "though less than the $"),
