@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricelab import finetuning, room
-from pricelab.bases import REGISTRY, load_tokenizer, place_of
+from pricelab.bases import EAGER_UP_TO_TOKENS, REGISTRY, load_tokenizer, place_of
 from pricelab.costs import SHAPES
 from pricelab.costs.measured import live_tensors
 from pricelab.finetuning import finetune
@@ -80,8 +80,8 @@ def test_the_estimate_is_what_the_gpus_allocator_hands_out(toy_catalog, tokenize
     assert need.bytes == pytest.approx(peak.bytes, rel=TOLERANCE)
 
 
-# up to 512 tokens: the attention of longer texts is another, which keeps less
-@given(st.sampled_from(METHODS), st.integers(1, 64), st.integers(8, 511), st.sampled_from(["cpu", "cuda"]))
+# the attention of longer texts is another, which keeps less
+@given(st.sampled_from(METHODS), st.integers(1, 64), st.integers(8, EAGER_UP_TO_TOKENS - 1), st.sampled_from(["cpu", "cuda"]))
 def test_more_items_longer_texts_and_more_labels_never_need_less(method, batch, length, device):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "pick_precision", lambda device: (torch.bfloat16, "for the test"))
