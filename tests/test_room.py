@@ -81,7 +81,12 @@ def test_the_estimate_is_what_the_gpus_allocator_hands_out(toy_catalog, tokenize
 
 
 # the attention of longer texts is another, which keeps less
-@given(st.sampled_from(METHODS), st.integers(1, 64), st.integers(8, EAGER_UP_TO_TOKENS - 1), st.sampled_from(["cpu", "cuda"]))
+@given(
+    st.sampled_from(METHODS),
+    st.integers(1, 64),
+    st.integers(8, EAGER_UP_TO_TOKENS - 1),
+    st.sampled_from(["cpu", "cuda"]),
+)
 def test_more_items_longer_texts_and_more_labels_never_need_less(method, batch, length, device):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "pick_precision", lambda device: (torch.bfloat16, "for the test"))
