@@ -30,8 +30,8 @@ LAYERS = {
         columns prices price_column currencies report audit findings text_faults near_duplicates edits amazon
         amazon_rules hub_stream general pretrain workshop/*""",
     "What learns": """recipe choices finetuning training price_trainer backbone adapters artifacts card checkpoints
-        run_folder progress interruption stopping divergence splitting room quantised compiling outlook processes
-        sharing trackers sweeping sweep_journal sweep_report""",
+        run_folder saving progress interruption stopping divergence splitting room quantised compiling outlook
+        processes sharing fsdp trackers sweeping sweep_journal sweep_report""",
     "What answers": """pricer decoding intervals read_outs blend probe states scope why batch answer_journal
         many_workers export""",
     "What judges": """evaluation scores bootstrap breakdown comparison coverage power baselines/* choosing verdict

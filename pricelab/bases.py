@@ -166,7 +166,7 @@ def load_tokenizer(place: str, revision: str = "main") -> Any:
 
 def load_base(
     name: str, *, quantise: bool = False, master_weights: bool = False, revision: str | None = None,
-    device: str | None = None, text_tokens: int | None = None,
+    device: str | None = None, text_tokens: int | None = None, sharded: bool = False,
 ) -> Base:  # fmt: skip
     """Load a base model and its tokenizer.
 
@@ -178,6 +178,8 @@ def load_base(
         device: ``"cpu"`` or ``"cuda"``; by default the GPU when there is one.
         text_tokens: length of the longest texts to come, which decides between ways to compute attention; by default
             short ones.
+        sharded: FSDP will share the weights out: until then they wait in the machine's memory, those in 4 bits, which a
+            GPU makes, on it.
 
     Raises:
         ValueError: unknown name, unusable folder, a tokenizer that writes prices with other tokens than digits, or
@@ -193,10 +195,10 @@ def load_base(
     tokenizer = load_tokenizer(place, commit)
     options: dict[str, Any] = {
         "dtype": torch.float32 if master_weights else dtype,
-        "device_map": processes.own_device(device),
+        "device_map": "cpu" if sharded and not quantise else processes.own_device(device),
     }
     if quantise:
-        options["quantization_config"] = nf4(dtype)
+        options["quantization_config"] = nf4(dtype, sharded)
     if attention := pick_attention(device, dtype, text_tokens):
         options["attn_implementation"] = attention
     with quiet():
@@ -227,8 +229,12 @@ def load_config(place: str, commit: str) -> Any:
         return AutoConfig.from_pretrained(place, **_pin(place, commit))
 
 
-def nf4(compute_dtype: Any) -> Any:
-    """bitsandbytes' settings for QLoRA (arXiv 2305.14314): NF4, double quantisation, products in ``compute_dtype``."""
+def nf4(compute_dtype: Any, sharded: bool = False) -> Any:
+    """bitsandbytes' settings for QLoRA (arXiv 2305.14314): NF4, double quantisation, products in ``compute_dtype``.
+
+    FSDP shares out floating-point numbers only, so then each of them is made to hold several weights.
+    """
+    import torch
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -236,6 +242,7 @@ def nf4(compute_dtype: Any) -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute_dtype,
+        bnb_4bit_quant_storage=compute_dtype if sharded else torch.uint8,
     )
 
 

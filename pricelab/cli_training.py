@@ -145,7 +145,8 @@ def finetune(
 ) -> None:
     """Fine-tune a base model on a product catalog. The same command resumes an unfinished run and takes a finished one.
 
-    On several GPUs: accelerate launch --multi_gpu -m pricelab finetune … (docs/several-gpus.md)
+    On several GPUs: accelerate launch --multi_gpu -m pricelab finetune …, and for a base larger than one of them
+    accelerate launch --use_fsdp … (docs/several-gpus.md)
 
     Example: pricelab finetune shop.csv --out runs/shop
 
@@ -180,6 +181,11 @@ def finetune(
         return
     if result.stopped:
         print(result.stopped, file=sys.stderr)
+    if processes.sharded():  # one process may not be able to hold what all of them shared out
+        facts = {"manifest": result.manifest.as_dict(), "test": None}
+        told = f"The predictor is in {out}. Where its whole base fits, pricelab evaluate prices a file with it."
+        print(as_json_text(facts) if as_json else told)
+        return
     comparison = compare(Pricer.load(out), loaded["test"], progress=True)
     if as_json:
         print(as_json_text({"manifest": result.manifest.as_dict(), "test": comparison.to_dict()}))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pricelab import processes
 from pricelab.recipe import Recipe
 
 SHOWN = 3  # items
@@ -15,11 +16,19 @@ SHOWN_LETTERS = 50  # of each
 
 
 def odd_rows(loss_of: Callable[[dict[str, Any]], Any], inputs: dict[str, Any]) -> list[int]:
-    """The rows of a batch whose own loss is no finite number."""
+    """The rows of a batch whose own loss is no finite number.
+
+    Of several processes each has a batch of its own; all ask for a loss as often as the one with the most rows.
+    """
+    rows = len(inputs["input_ids"])
+    odd = []
     with torch.no_grad():
-        rows = range(len(inputs["input_ids"]))
-        parts = ({name: tensor[row : row + 1] for name, tensor in inputs.items()} for row in rows)
-        return [row for row, part in zip(rows, parts, strict=True) if not torch.isfinite(loss_of(part))]
+        for turn in range(max(processes.gather(rows))):
+            row = min(turn, rows - 1)
+            part = {name: tensor[row : row + 1] for name, tensor in inputs.items()}
+            if not torch.isfinite(loss_of(part)) and turn == row:
+                odd.append(row)
+    return odd
 
 
 def words(what: str, value: float, step: int, recipe: Recipe, texts: Sequence[str], rows: Sequence[int]) -> str:

@@ -1,11 +1,10 @@
 """Fine-tuning from a catalog to a verified folder: train, calibrate the intervals, fit the baseline, save, seal.
 
-The loop itself is in `training`, the folder's format in `artifacts`. Introduced in notebook 07.
+The loop itself is in `training`, what is left at the end in `saving`, the folder's format in `artifacts`. Introduced in
+notebook 07.
 """
 
 import hashlib
-import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,28 +16,26 @@ import numpy as np
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.bases import load_tokenizer, place_of
-from pricelab.card import CARD, model_card
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler
-from pricelab.disk import flush, in_words
+from pricelab.disk import in_words
 from pricelab.examples import cut_length
-from pricelab.files import read_json, write_json_atomic, write_text_atomic
+from pricelab.fsdp import ask, trained_weights
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
-from pricelab.profiles import Profile, detect, pick_precision
+from pricelab.profiles import Profile, detect
 from pricelab.progress import show_losses
 from pricelab.prompt import number_tokens
-from pricelab.read_outs import ReadOuts, with_read_outs
+from pricelab.read_outs import with_read_outs
 from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, Overwrite, Run, check_folder, finished_run, metrics_of, open_folder
+from pricelab.saving import finish, round_as_saved
 from pricelab.scope import learn_scope
 from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, load_trainable, train
 
-ADAPTER_CONFIG = "adapter_config.json"
-RESULT = "result"  # in there, until it is whole
 MAX_EPOCHS = 3  # more passes over a small catalog mostly teach it by heart
 TRAINING_MINIMUM = 16  # items: one step
 
@@ -134,12 +131,16 @@ def finetune(
     options["price_format"] = price_format
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
 
+    if method == "full":
+        round_as_saved(model, loaded.device)
+    pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
+    held_out = catalog["calibration"][: profile.calibration_items]
+    options = {"blended": blend, "seed": seed, "progress": progress and processes.is_first()}
+    read_outs = ask(model, lambda: with_read_outs(pricer, items, held_out, **options))
+    weights = trained_weights(model) if processes.sharded() else None
+
     def seal() -> Manifest:
-        if method == "full":
-            _round_as_saved(model, loaded.device)
-        pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
-        held_out = catalog["calibration"][: profile.calibration_items]
-        read_outs = with_read_outs(pricer, items, held_out, blended=blend, seed=seed, progress=progress)
+        assert read_outs is not None  # in the first process, which seals
         scope = learn_scope([i.text for i in held_out], [i.price for i in held_out], read_outs.pricer.ridge)
         manifest = Manifest(
             method=method,
@@ -158,7 +159,7 @@ def finetune(
             price_format=noted,
         )  # fmt: skip
         with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
-            return _finish(folder, model, loaded.tokenizer, read_outs, manifest, trained.interrupted)
+            return finish(folder, model, weights, loaded.tokenizer, read_outs, manifest, trained.interrupted)
 
     sealed = processes.once(seal)  # by the first of several processes
     return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
@@ -228,47 +229,3 @@ def affordable(items: Sequence[Item], most: int, seed: int) -> Sequence[Item]:
         return items
     chosen = np.random.default_rng(seed).permutation(len(items))[:most]
     return [items[i] for i in sorted(chosen)]
-
-
-def _round_as_saved(model: Any, device: str) -> None:
-    """Round all weights to bf16, as the saved checkpoint will, so that the intervals fit the model that gets loaded."""
-    import torch
-
-    dtype, _ = pick_precision(device)
-    for weight in model.parameters():
-        weight.data = weight.data.to(torch.bfloat16).to(dtype)
-
-
-def _finish(
-    folder: Path, model: Any, tokenizer: Any, read_outs: ReadOuts, manifest: Manifest, goes_on: bool
-) -> Manifest:
-    """Save weights and read-outs, seal the folder, drop the checkpoints; a run that may go on keeps them."""
-    result = folder / CHECKPOINTS / RESULT
-    shutil.rmtree(result, ignore_errors=True)
-    _save_model(result, model, tokenizer, manifest)
-    read_outs.pricer.ridge.save(result)
-    manifest = replace(manifest, read_outs=read_outs.save(result))
-    write_text_atomic(result / CARD, model_card(manifest))
-    names = [path.name for path in result.iterdir()]
-    for name in names:
-        flush(result / name)
-        os.replace(result / name, folder / name)
-    sealed = manifest.seal(folder, names)
-    if not goes_on:
-        (folder / RUN).unlink()
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    return sealed
-
-
-def _save_model(result: Path, model: Any, tokenizer: Any, manifest: Manifest) -> None:
-    if manifest.method == "full":
-        import torch
-
-        model.to(torch.bfloat16).save_pretrained(result)
-        tokenizer.save_pretrained(result)
-        return
-    model.peft_config["default"].base_model_name_or_path = manifest.base["name"]  # not where this machine keeps it
-    model.save_pretrained(result, save_embedding_layers=False)
-    config = read_json(result / ADAPTER_CONFIG)
-    targets = sorted(config["target_modules"])  # a set: each process would write it in an order of its own
-    write_json_atomic(result / ADAPTER_CONFIG, {**config, "target_modules": targets})

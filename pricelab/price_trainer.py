@@ -34,7 +34,7 @@ OVERFLOWS = 20  # steps in a row: fp16's loss scale is halved at each, from 6553
 def price_loss(model: Any, inputs: dict[str, Any], reduction: str = "mean") -> Any:
     """Mean cross-entropy of the price tokens in nats; only the rows (R, dim) before a label go through the head.
 
-    ``reduction`` is torch's: with ``"sum"`` the tokens' losses are added up.
+    ``reduction`` is torch's: with ``"none"`` each token's loss comes out, row by row.
     """
     hidden = hidden_states(model, inputs["input_ids"], inputs["attention_mask"])
     labels = inputs["labels"][:, 1:]
@@ -90,7 +90,7 @@ class PriceTrainer(SplittingTrainer):
         with autocast(self.base.device, dtype):
             loss = self._loss(model, inputs, None if return_outputs else num_items_in_batch)
             if not torch.isfinite(whole := self._whole(loss)):
-                odd = odd_rows(lambda part: self.loss_of(self.model, part), inputs)
+                odd = odd_rows(lambda part: self._loss(model, part, None), inputs)
                 raise self._diverged("loss", whole.item(), inputs, odd)
         self._batch = inputs
         return (loss, {}) if return_outputs else loss
@@ -105,6 +105,7 @@ class PriceTrainer(SplittingTrainer):
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
+        norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # under FSDP each process has a part
         if torch.isfinite(torch.as_tensor(norm)):
             self._skipped = 0
             return norm
@@ -188,8 +189,9 @@ def trainer_arguments(base: Base, recipe: Recipe, folder: Path, seed: int, keep:
         output_dir=str(folder), num_train_epochs=recipe.epochs,
         per_device_train_batch_size=processes.part_of(recipe.batch_size),
         learning_rate=recipe.learning_rate, lr_scheduler_type="cosine", warmup_steps=recipe.warmup,
-        save_strategy="steps" if keep or stops else "no", save_steps=every, save_only_model=not keep,
-        save_total_limit=KEPT, eval_strategy="steps" if validated else "no", eval_steps=every,
+        save_strategy="steps" if keep or stops else "no", save_steps=every,
+        save_only_model=not keep and not processes.sharded(), save_total_limit=KEPT,
+        eval_strategy="steps" if validated else "no", eval_steps=every,
         load_best_model_at_end=stops, prediction_loss_only=True, per_device_eval_batch_size=EVALUATION_BATCH,
         logging_steps=1, logging_nan_inf_filter=False, report_to="none", disable_tqdm=True,
         remove_unused_columns=False, seed=seed, use_cpu=base.device == "cpu", fp16=dtype == torch.float16,

@@ -1,8 +1,8 @@
 """One run by several processes, one for each GPU, started by `accelerate launch` or `torchrun`.
 
-Each process holds the whole model and learns from its part of every batch; accelerate joins them and adds up their
-gradients. Here stands what a run does once instead of once in each process, and what must come out the same in all. A
-process that runs alone meets nothing of it. ``docs/several-gpus.md`` says how to start them.
+Each process learns from its part of every batch; accelerate joins them and adds up their gradients. Here stands what a
+run does once instead of once in each process, and what must come out the same in all; a model that is shared out too is
+`fsdp`'s affair. A process that runs alone meets nothing of it. ``docs/several-gpus.md`` says how to start them.
 """
 
 import contextlib
@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+FSDP = {
+    "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP", "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT", "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
+    "FSDP_OFFLOAD_PARAMS": "false", "FSDP_ACTIVATION_CHECKPOINTING": "false",
+}  # fmt: skip
+"""What pricelab tells accelerate of how to share out a model, whatever the launcher was told."""
 PATIENCE = timedelta(
     hours=6
 )  # for which processes wait while the first one calibrates and saves; a dead one is noticed
@@ -37,6 +43,16 @@ def rank() -> int:
 def is_first() -> bool:
     """Whether this is the process that prints, calibrates and writes."""
     return rank() == 0
+
+
+def fsdp_asked() -> bool:
+    """Whether the launcher was told to use FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+
+
+def sharded() -> bool:
+    """Whether the processes share out the model itself, by FSDP."""
+    return count() > 1 and fsdp_asked()
 
 
 def _launched() -> bool:
@@ -74,16 +90,12 @@ def join() -> None:
     """Meet the other processes, once; alone there is nobody to meet.
 
     Raises:
-        ValueError: the launcher started another number of processes than it announced, or more than there are GPUs, or
-            it wants the model itself shared out.
+        ValueError: the launcher started another number of processes than it announced, or more than there are GPUs.
     """
     if count() == 1:
         return
-    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
-        raise ValueError(
-            "FSDP shares out the model itself, and here each process needs it whole; launch with --multi_gpu and "
-            "without FSDP, and for a base that is too large use method qlora (docs/several-gpus.md)"
-        )
+    if sharded():
+        os.environ.update(FSDP)  # before a library reads them
     import torch
     from accelerate import PartialState
 
@@ -189,31 +201,6 @@ def total(tensor: Any) -> Any:
     summed = tensor.detach().clone()
     torch.distributed.all_reduce(summed)
     return summed
-
-
-def as_forward(wrapped: Any, model: Any, run: Callable[[], T]) -> T:
-    """``run()`` as if it were the forward of ``model``, called through what ``wrapped`` it to add up gradients.
-
-    DDP and FSDP do their work around the forward, and a loss that calls the model's halves one by one would pass it by.
-    """
-    if count() == 1:
-        return run()
-    before = vars(model).get("forward")
-
-    def forward(*_: Any, **__: Any) -> T:
-        restore()
-        return run()
-
-    def restore() -> None:
-        vars(model).pop("forward", None)
-        if before is not None:
-            model.forward = before
-
-    model.forward = forward
-    try:
-        return wrapped()
-    finally:
-        restore()
 
 
 @contextlib.contextmanager

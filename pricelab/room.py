@@ -14,7 +14,7 @@ from pricelab.bases import load_config, pick_attention, place_of
 from pricelab.catalog import Item
 from pricelab.costs.budget import USABLE
 from pricelab.costs.hardware import Hardware
-from pricelab.costs.memory import Memory, copies_bytes, step_memory
+from pricelab.costs.memory import Memory, copies_bytes, sharded, step_memory
 from pricelab.costs.plan import Plan
 from pricelab.costs.shapes import SHAPES, Shape
 from pricelab.costs.units import human_bytes
@@ -41,6 +41,7 @@ class Need:
     plan: Plan  # of its largest step
     memory: Memory  # of live tensors in that step
     cpu: bool  # the process as the system sees it, not a GPU's allocator
+    shards: int = 1  # processes that share out the model by FSDP
 
     @property
     def bytes(self) -> float:
@@ -61,8 +62,8 @@ class Need:
 
 
 def memory_needed(
-    shape: Shape, method: str, recipe: Recipe, length: int, labels: int = 0, device: str | None = None
-) -> Need:
+    shape: Shape, method: str, recipe: Recipe, length: int, labels: int = 0, device: str | None = None, shards: int = 1
+) -> Need:  # fmt: skip
     """The peak of training a base of ``shape``.
 
     Args:
@@ -72,6 +73,7 @@ def memory_needed(
         length: tokens of the longest example.
         labels: tokens of an example that carry a loss; 0 stands for all, as general texts have it.
         device: ``"cpu"`` or ``"cuda"``; by default what this machine would train on.
+        shards: processes that share out the model by FSDP.
     """
     import torch
 
@@ -86,7 +88,8 @@ def memory_needed(
         attention=pick_attention(device, dtype, length) or "sdpa", autocast=full and held != "fp32", accumulated=False,
         hardware=here,
     )  # fmt: skip
-    return Need(plan, step_memory(plan), device == "cpu")
+    memory = step_memory(plan)
+    return Need(plan, memory if shards == 1 else sharded(memory, plan, shards), device == "cpu", shards)
 
 
 def check_room(
@@ -113,7 +116,8 @@ def check_room(
         length, labels = longest(tokenizer, items, recipe, price_format)
         if mixed:
             length, labels = max(length, recipe.max_text_tokens), 0
-        need = memory_needed(shape, method, recipe, length, labels)
+        shards = processes.count() if processes.sharded() else 1
+        need = memory_needed(shape, method, recipe, length, labels, shards=shards)
     except ValueError:  # another architecture, or adapters on layers that `Shape` doesn't know
         return ""
     free = free_bytes(pick_device())
@@ -155,7 +159,8 @@ def _cures(need: Need, base: str, recipe: Recipe, free: float) -> Iterator[str]:
 
     def fits(shape: Shape, method: str, batch: int = recipe.batch_size) -> bool:
         smaller = replace(recipe, batch_size=batch)
-        return memory_needed(shape, method, smaller, need.plan.length, need.plan.labels).bytes <= free
+        plan = need.plan
+        return memory_needed(shape, method, smaller, plan.length, plan.labels, shards=need.shards).bytes <= free
 
     if batch := next((n for n in range(recipe.batch_size - 1, 0, -1) if fits(shape, method, n)), 0):
         yield f"a batch of {(whole := batch * processes.count())} (--batch {whole})"

@@ -8,14 +8,16 @@ Notation: B examples, T tokens, K = 2 kinds of examples (items and plain texts).
 """
 
 from array import array
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 
 from pricelab import processes
 from pricelab.examples import IGNORED, Example, are_plain
 from pricelab.price_trainer import PriceTrainer, price_loss
+
+T = TypeVar("T")
 
 
 class SharedTrainer(PriceTrainer):
@@ -28,7 +30,7 @@ class SharedTrainer(PriceTrainer):
         def run() -> Any:
             return self.loss_of(self.model, inputs) if counted is None else part_of_loss(self.model, inputs, counted)
 
-        return processes.as_forward(model, self.model, run)
+        return as_forward(model, self.model, run)
 
     def _whole(self, loss: Any) -> Any:
         return processes.total(loss)  # no process shall stop alone: the others would wait for it
@@ -89,17 +91,43 @@ def count_labels(labels: torch.Tensor) -> torch.Tensor:
 def part_of_loss(model: Any, inputs: dict[str, Any], counts: torch.Tensor) -> torch.Tensor:
     """This process's part of a batch's loss, times the processes: their mean, which DDP takes, is the batch's loss.
 
+    The model runs once, whatever kinds there are: under FSDP the processes must run it equally often.
+
     Args:
         model: the model.
         inputs: this process's part of the batch.
         counts: `count_labels` of the whole batch, (K, 2). Either kind counts by its examples, as in `mixed_loss`.
     """
-    weights = counts[:, 0] / counts[:, 0].sum() / counts[:, 1].clamp(min=1)
-    parts = [
-        weight * price_loss(model, {name: tensor[kind] for name, tensor in inputs.items()}, "sum")
-        for weight, kind in zip(weights, _kinds(inputs["labels"]), strict=True) if kind.any()
-    ]  # fmt: skip
-    return processes.count() * sum(parts)
+    labels = inputs["labels"]
+    weights = counts[:, 0] / counts[:, 0].sum() / counts[:, 1].clamp(min=1)  # of a label, by kind
+    of_row = weights[are_plain(labels).long()]
+    of_label = of_row.repeat_interleave((labels[:, 1:] != IGNORED).sum(1))
+    return processes.count() * (of_label * price_loss(model, inputs, "none")).sum()
+
+
+def as_forward(wrapped: Any, model: Any, run: Callable[[], T]) -> T:
+    """``run()`` as if it were the forward of ``model``, called through what ``wrapped`` it to add up gradients.
+
+    DDP and FSDP do their work around the forward, and a loss that calls the model's halves one by one would pass it by.
+    """
+    if processes.count() == 1:
+        return run()
+    before = vars(model).get("forward")
+
+    def forward(*_: Any, **__: Any) -> T:
+        restore()
+        return run()
+
+    def restore() -> None:
+        vars(model).pop("forward", None)
+        if before is not None:
+            model.forward = before
+
+    model.forward = forward
+    try:
+        return wrapped()
+    finally:
+        restore()
 
 
 def real_rows(inputs: dict[str, Any], loader: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pricelab.catalog import Item
 from pricelab.checkpoints import newest_valid
 from pricelab.compiling import compiled
 from pricelab.examples import IGNORED, collate, encode, mixed_in
+from pricelab.fsdp import ShardedTrainer, check_fsdp
 from pricelab.interruption import Interrupted, Interruption, goes_on
 from pricelab.outlook import more_time
 from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
@@ -50,6 +51,7 @@ class Trained:
 
 def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[Base, Any]:
     """A base and the model to train on it: with fresh fp32 adapters, or for ``"full"`` the base itself in fp32."""
+    check_fsdp(recipe)
     with quiet():
         from transformers import set_seed
 
@@ -58,6 +60,7 @@ def load_trainable(name: str, method: str, recipe: Recipe, seed: int) -> tuple[B
             with processes.one_first():
                 locate(name)  # one process downloads and converts
         precision: dict[str, Any] = {"quantise": method == "qlora", "master_weights": method == "full"}
+        precision["sharded"] = processes.sharded()
         base = load_base(name, **precision, text_tokens=recipe.max_text_tokens)
         return base, base.model if method == "full" else add_adapters(base.model, recipe)
 
@@ -114,7 +117,8 @@ def train(
             stack.enter_context(compiled(model))
         if trackers is not None:
             stack.enter_context(trackers.reporting(arguments))
-        trainer_class = SharedTrainer if processes.count() > 1 else PriceTrainer
+        shared = ShardedTrainer if processes.sharded() else SharedTrainer
+        trainer_class = shared if processes.count() > 1 else PriceTrainer
         trainer = trainer_class(model, base, encoded, recipe, arguments, loss, budget)
         shown = LossDisplay() if progress and processes.is_first() else None
         for callback in (budget, early if validation else None, *callbacks, shown):

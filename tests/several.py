@@ -1,4 +1,4 @@
-"""What `test_processes` starts in several processes, and in one to compare with: short runs in fp32 on the toy base."""
+"""What `test_processes` and `test_fsdp` start in several processes, and in one: short runs in fp32 on the toy base."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from transformers import TrainerCallback
 
 RUNS = {  # what is peculiar to a run; 60 items in batches of 8 leave 4 for the last step of an epoch
     "lora": {},
@@ -21,9 +22,9 @@ RUNS = {  # what is peculiar to a run; 60 items in batches of 8 leave 4 for the 
 
 def in_fp32(replace=setattr):
     """Without this a CPU may compute in bf16, where the size of a batch's parts shows in the last digits."""
-    from pricelab import bases, finetuning, price_trainer, profiles
+    from pricelab import bases, price_trainer, profiles, saving
 
-    for module in (profiles, bases, price_trainer, finetuning):
+    for module in (profiles, bases, price_trainer, saving):
         replace(module, "pick_precision", lambda device: (torch.float32, "for this test"))
 
 
@@ -44,14 +45,41 @@ def run(base_folder, name, checkpoints=None):
     options["mix"] = [item.text for item in workshop["test"][:9]] if settings.get("mix") else ()
     base, model = load_trainable(str(base_folder), settings.get("method", "lora"), recipe, seed=1)
     items = workshop["train"][:60]
+    norms = Norms()
     try:
-        trained = train(model, base, items, recipe, checkpoints, seed=1, progress=False, **options)
+        trained = train(model, base, items, recipe, checkpoints, seed=1, progress=False, callbacks=[norms], **options)
     except FloatingPointError as error:
         return {"error": str(error)}
     validation = list(trained.validation.values())
-    weights = {name: weight.double().sum().item() for name, weight in model.named_parameters() if weight.requires_grad}
+    learned = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    whole = {name: getattr(weight, "full_tensor", lambda w=weight: w)() for name, weight in learned.items()}
+    weights = {name: weight.double().sum().item() for name, weight in whole.items()}
     kept = {"losses": trained.losses, "validation": validation, "stopped": trained.stopped, "best": trained.best_step}
-    return {**kept, "weights": weights}
+    held = sum(getattr(weight, "to_local", lambda w=weight: w)().numel() for weight in model.parameters())
+    share = held / sum(weight.numel() for weight in model.parameters())
+    return {**kept, "gradients": norms.found, "weights": weights, "held": round(share, 1)}
+
+
+class Norms(TrainerCallback):
+    """Notes the norm of each step's gradient, which Adam would hide if it were a multiple of the right one."""
+
+    def __init__(self):
+        self.found = []
+
+    def on_log(self, args, state, control, **_):
+        self.found = [entry["grad_norm"] for entry in state.log_history if "grad_norm" in entry]
+
+
+def predictor(base_folder, out, method):
+    """Fine-tune by ``method`` into ``out``, the whole way."""
+    from pricelab.catalog import Catalog, load_catalog
+    from pricelab.finetuning import finetune
+    from pricelab.recipe import Recipe
+
+    workshop = load_catalog("workshop")
+    few = {"train": workshop["train"][:64], "calibration": workshop["calibration"][:24]}
+    catalog, recipe = Catalog("few", few, workshop.report), Recipe(epochs=1, batch_size=8, rank=4, save_every=100)
+    finetune(catalog, out, base=str(base_folder), method=method, recipe=recipe, progress=False, blend=method == "lora")
 
 
 def interrupted(base_folder, name, checkpoints, at):
@@ -85,6 +113,8 @@ def main(base_folder, out, *names):
             interrupted(base_folder, "lora", kept, at=11)
             processes.once(lambda: shutil.copytree(kept, Path(out) / "for-one"))
             results[name] = run(base_folder, "lora", kept)
+        elif name.startswith("predictor-"):
+            predictor(base_folder, Path(out) / name, name.removeprefix("predictor-"))
         else:
             results[name] = run(base_folder, name)
     results["processes"] = torch.distributed.get_world_size()

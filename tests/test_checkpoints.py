@@ -18,7 +18,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricelab import checkpoints, disk, files, finetuning, run_folder, training
+from pricelab import checkpoints, disk, files, finetuning, run_folder, saving, training
 from pricelab.artifacts import Manifest, is_finished
 from pricelab.checkpoints import MARKER, STAGING, STATE, all_in, fault_of, named, newest_valid, publish, rotate, step_of
 from pricelab.finetuning import CHECKPOINTS, finetune
@@ -303,7 +303,7 @@ def test_a_predictor_that_cannot_be_saved_is_finished_later(watched, toy_catalog
         raise OSError(errno.ENOSPC, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetuning, "flush", full)
+        patch.setattr(saving, "flush", full)
         with pytest.raises(OSError, match="saving the predictor in .* No space left.*The training is done; the same"):
             finetune(toy_catalog, tmp_path / "run", **options)
     assert finetune(toy_catalog, tmp_path / "run", **options).manifest.files == done.manifest.files

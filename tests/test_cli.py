@@ -370,6 +370,14 @@ def test_finetune_as_json_prints_the_manifest_and_the_test_scores(command, train
     assert trainer["method"] == "qlora" and trainer["base"] is None
 
 
+def test_finetune_leaves_the_test_items_when_the_model_was_shared_out(command, trainer, tmp_path, monkeypatch):
+    monkeypatch.setattr("pricelab.processes.sharded", lambda: True)
+    asked = ("finetune", shop(tmp_path / "shop.csv"), "--out", tmp_path / "run")
+    code, out, _ = command(*asked)
+    assert code == 0 and out.startswith(f"The predictor is in {tmp_path / 'run'}.") and "pricelab evaluate" in out
+    assert json.loads(command(*asked, "--json")[1])["test"] is None
+
+
 def test_finetune_reads_tsv_with_a_decimal_mark_and_a_currency(command, trainer, pricer, tmp_path):
     path = tmp_path / "shop.tsv"
     path.write_text("text\tprice\n" + "".join(f"thing {n}\t$1.{n}\n" for n in range(100, 140)) + "odd\t3 €\n")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pricelab.costs import ATTENTION, HARDWARE, QWEN_STEPS, SHAPES, Plan, Shape, budget, measured_peak
 from pricelab.costs.measured import _watch
-from pricelab.costs.memory import NF4_BITS, weight_bytes
+from pricelab.costs.memory import NF4_BITS, sharded, step_memory, weight_bytes
 
 TOLERANCE = 0.08  # what is promised is 0.15
 SMALL = Shape("small", 96, 256, 6, 6, 2, 300, True)
@@ -169,3 +169,26 @@ def test_eager_attention_grows_with_the_square_of_the_length():
 
     assert activations(2000, "sdpa") == pytest.approx(2 * activations(1000, "sdpa"))
     assert activations(2000, "eager") > 2.5 * activations(1000, "eager")
+
+
+@pytest.mark.parametrize("method", [{"method": "full", "precision": "fp32"}, {**LORA, "precision": "bf16"}], ids=str)
+def test_what_is_shared_out_shrinks_to_the_ends_and_two_blocks(method):
+    shape = SHAPES["Llama-3.1-8B"]
+    plan = Plan(shape, 1, batch=8, length=128, **method)
+    alone = step_memory(plan)
+    parts = [sharded(alone, plan, devices) for devices in (1, 2, 8, 10**9)]
+    totals = [memory.total for memory in parts]
+    assert totals == sorted(totals, reverse=True)
+    least = parts[-1]
+    assert (least.activations, least.logits) == (alone.activations, alone.logits)
+    assert least.optimizer == pytest.approx(0, abs=1e3)
+    width, ends = (4 if plan.method == "full" else 2), 2 * shape.embedding  # no tied head
+    adapters = 0 if plan.method == "full" else 4 * plan.trainable
+    blocks = 2 * (width * (shape.parameters - ends) + adapters) / shape.layers
+    assert least.weights == pytest.approx(width * ends + blocks, abs=1e3)
+
+
+def test_four_bit_weights_fit_whole_on_a_gpu_before_they_are_shared_out():
+    plan = Plan(SHAPES["Llama-3.1-70B"], 1, batch=1, length=128, **QLORA)
+    alone = step_memory(plan)
+    assert alone.weights <= sharded(alone, plan, 8).total < alone.total

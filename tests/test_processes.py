@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,6 +13,7 @@ import several
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from launching import assert_same, launch, one, two
 
 from benchmarks import several_gpus
 from pricelab import processes, sharing
@@ -22,7 +22,7 @@ from pricelab.examples import IGNORED, collate, encode
 from pricelab.price_trainer import mixed_loss, price_loss
 from pricelab.processes import part_of
 from pricelab.recipe import Recipe
-from pricelab.sharing import SharedOrder, blank, count_labels, part_of_loss, real_rows
+from pricelab.sharing import SharedOrder, as_forward, blank, count_labels, part_of_loss, real_rows
 
 SEVERAL = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}
 
@@ -83,12 +83,6 @@ def test_a_process_without_a_gpu_is_refused_in_words(second_of_two, monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match="process 2 of 2 has no GPU of its own: this machine has 1; start as many"):
-        processes.join()
-
-
-def test_a_model_that_is_to_be_shared_out_itself_is_refused(second_of_two, monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(ValueError, match="FSDP shares out the model itself.*--multi_gpu.*qlora"):
         processes.join()
 
 
@@ -171,10 +165,10 @@ def test_a_loss_runs_as_the_forward_of_what_is_wrapped(monkeypatch):
     seen = []
     wrapped.register_forward_pre_hook(lambda *_: seen.append("wrapped"))
     monkeypatch.setattr(wrapped, "forward", lambda: model())
-    assert processes.as_forward(wrapped, model, lambda: model(torch.zeros(1, 2)).shape) == (1, 2)
+    assert as_forward(wrapped, model, lambda: model(torch.zeros(1, 2)).shape) == (1, 2)
     assert seen == ["wrapped"] and "forward" not in vars(model)
     with pytest.raises(ZeroDivisionError):
-        processes.as_forward(wrapped, model, lambda: 1 / 0)
+        as_forward(wrapped, model, lambda: 1 / 0)
     assert "forward" not in vars(model)
 
 
@@ -209,40 +203,6 @@ def test_a_launcher_that_stops_a_process_is_heard(second_of_two):
 
 
 # ---- two processes
-
-LAUNCH = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-
-
-def launch(*program, **options):
-    """Start ``program`` in two processes on CPUs."""
-    plain = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", *LAUNCH, *plain, *map(str, program)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PRICELAB_PROFILE": "smoke"}
-    return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, **options)
-
-
-def two(base, folder, *names):
-    """What came out of the runs called ``names`` in each of two processes."""
-    process = launch(several.__file__, base, folder, *names)
-    _, errors = process.communicate(timeout=250)
-    assert process.returncode == 0, errors
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
-
-
-def one(base, name, *checkpoints):
-    """What comes out of the run in this process alone, in the same precision."""
-    with pytest.MonkeyPatch.context() as patch:
-        several.in_fp32(patch.setattr)
-        return several.run(base, name, *checkpoints)
-
-
-def assert_same(found, expected):
-    """The same steps and losses, which are 7 nats a token, to the last digit or two of fp32."""
-    for kind in ("losses", "validation"):
-        np.testing.assert_allclose(found[kind], expected[kind], rtol=0, atol=3e-6)
-    for name, weight in expected["weights"].items():
-        assert found["weights"][name] == pytest.approx(weight, abs=1e-4)
-    assert (found["stopped"], found["best"]) == (expected["stopped"], expected["best"])
 
 
 def test_two_processes_learn_what_one_does_and_stop_when_it_does(toy_base, tmp_path):

@@ -137,6 +137,17 @@ def test_a_lighter_method_and_a_smaller_base_are_named_where_they_fit(toy_catalo
     assert "method lora" in str(refused.value) and "the base smollm2-135m" in str(refused.value)
 
 
+def test_processes_that_share_out_the_model_need_room_for_their_parts(toy_catalog, tokenizer, free, monkeypatch):
+    monkeypatch.setattr(room, "load_config", lambda *place: SHAPES["Llama-3.1-8B"].config())
+    free(60e9)
+    asked = ("tiny", "full", Recipe(batch_size=8), toy_catalog["train"], tokenizer)
+    with pytest.raises(ValueError, match="needs about 1.. GB"):
+        check_room(*asked)
+    for name, value in {"WORLD_SIZE": "8", "RANK": "0", "LOCAL_RANK": "0", "ACCELERATE_USE_FSDP": "true"}.items():
+        monkeypatch.setenv(name, value)
+    assert "needs about" in check_room(*asked)
+
+
 def test_general_texts_are_counted_with_all_their_labels(toy_catalog, tokenizer, free):
     free(1)
     said = []

@@ -10,7 +10,7 @@ Notation: d hidden, f feed-forward width, q and k widths of all query and all ke
 vocabulary, B texts of T tokens, r the rank, w bytes of a number in the products (2 or 4).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pricelab.costs.plan import Plan
 from pricelab.costs.shapes import Shape
@@ -48,6 +48,22 @@ def step_memory(plan: Plan) -> Memory:
     if not plan.accumulated:
         gradients = max(0.0, _all_gradients(plan, gradients) - activations - logits)
     return Memory(weights, gradients, optimizer, activations, logits)
+
+
+def sharded(memory: Memory, plan: Plan, devices: int) -> Memory:
+    """What each of ``devices`` holds of a step of ``plan`` under FSDP, when alone it would hold ``memory``.
+
+    Its part of what lasts, and whole: embedding, head and two blocks, of which one computes and one is on its way, with
+    their gradients where they learn. 4-bit weights are all on each GPU before they are shared out.
+    """
+    shape, width = plan.shape, WIDTH.get(plan.weight_format, WIDTH[plan.arithmetic])
+    ends = width * shape.embedding * (1 if shape.tied else 2)
+    whole = ends + 2 * (memory.weights - ends) / shape.layers
+    weights = memory.weights / devices + whole
+    if plan.method == "qlora":
+        weights = max(weights, memory.weights - memory.activations - memory.logits)
+    gradients = memory.gradients / devices + (0.0 if plan.adapts else whole)
+    return replace(memory, weights=weights, gradients=gradients, optimizer=memory.optimizer / devices)
 
 
 def weight_bytes(shape: Shape, held: str, arithmetic: str = "bf16") -> float:
