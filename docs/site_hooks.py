@@ -36,7 +36,7 @@ LAYERS = {
         many_workers export""",
     "What judges": """evaluation scores bootstrap breakdown comparison coverage power baselines/* choosing verdict
         leaderboard costs/* ways trials forgetting mishaps swaps privacy monitoring decision/*""",
-    "What teaches": "by_hand/* checks exercises/* scorebook needs plots/*",
+    "What teaches": "by_hand/* checks claims predictions exercises/* scorebook needs plots/*",
     "Leaves": """widgets/* serving/* cli cli_app cli_kit cli_options cli_pricing cli_serving cli_training app app_page
         doctor platforms hazards installed notebooks kernels normalise run_findings run_report colab stamp kit
         kit_install __main__""",

@@ -19,7 +19,7 @@ _HOME = {
     "evaluate": "evaluation",
     "PricePredictor": "widgets",
     "need": "needs",
-    "claim": "checks",
+    "claim": "claims",
 }
 __all__ = ["__version__", *_HOME]
 

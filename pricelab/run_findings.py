@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pricelab.checks import verdict
+from pricelab.claims import verdict
 from pricelab.normalise import few_colours
 
 VERDICTS = (verdict(1, 2), verdict(-2, -1), verdict(-1, 1))
@@ -27,7 +27,7 @@ MARKDOWN_SIGNS = re.compile(r"[`*]")
 class Claim:
     """An empirical statement and what its experiment says of it."""
 
-    verdict: str  # as `checks.verdict` has it
+    verdict: str  # as `claims.verdict` has it
     statement: str
     evidence: str  # value, interval and n, in words
 

@@ -1,7 +1,7 @@
 """The learner's own file: which exercises are solved and which predictions came true. Nothing leaves the machine.
 
 One small JSON file in the cache, ``{"exercises": {id: …}, "predictions": {id: …}}``. What an entry says is decided in
-`checks`.
+`checks` and `predictions`.
 """
 
 import os

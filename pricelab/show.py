@@ -5,6 +5,7 @@ Every report of pricelab prints through these tables, so nothing from a catalog 
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TextIO
 
@@ -36,6 +37,22 @@ def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: s
     body = "".join("<tr>" + "".join(f"{CELL}{html_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     title = f"<caption>{html_text(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """Headers and rows of text; a notebook shows it as a table, a terminal as aligned text."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        return text_table(self.headers, self.rows)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self.headers, self.rows)
 
 
 def progress_stream() -> TextIO:

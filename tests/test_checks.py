@@ -230,3 +230,71 @@ def test_progress_shows_itself_as_a_table_with_totals(exercises, cache):
     last = str(shown).splitlines()[-1].split()
     assert last[0] == "all" and last[1] == "1" and last[3] == str(len(EXERCISES))
     assert "<table>" in shown._repr_html_() and "none made" in shown._repr_html_()
+
+
+# ---- what a reveal says
+
+
+@dataclass(frozen=True)
+class Interval:
+    value: float
+    low: float
+    high: float
+
+
+@pytest.mark.parametrize(
+    ("actual", "options", "told"),
+    [
+        (0, {"of": 20}, "it was 0 of 20;"),
+        (437, {"unit": "items"}, "it was 437 items;"),
+        (75.8213, {"unit": "%"}, "it was 75.82 %;"),
+        (12.92, {"unit": "nats", "direction": True}, "it was up (+12.92 nats);"),
+        (-3, {"direction": True}, "it was down (-3.00);"),
+        (0, {"direction": True}, "it was same (+0.00);"),
+        (Interval(5, 1, 9), {"unit": "dollars", "direction": True}, "up (+5.00 dollars, 95 % interval +1.00 to +9.00)"),
+        (Interval(5, -1, 11), {"direction": True}, "it was undecided (+5.00, 95 % interval -1.00 to +11.00);"),
+        (5, {"direction": True, "interval": (-1, 11)}, "it was undecided (+5.00"),
+        (123456, {}, "it was 123,500;"),
+    ],
+)
+def test_what_happened_is_told_with_unit_direction_and_interval(capsys, cache, actual, options, told):
+    checks.reveal("a", actual, **options)
+    assert told in capsys.readouterr().out
+
+
+def test_an_undecided_direction_is_told_and_not_scored(capsys, cache):
+    checks.predict("a", "?", "up")
+    checks.reveal("a", Interval(5, -1, 11), direction=True)
+    assert "you said up, it was undecided" in capsys.readouterr().out
+    assert "right" not in json.loads(cache.read_text())["predictions"]["a"]
+
+
+@pytest.mark.parametrize(
+    ("guess", "words"), [(0, "exactly right"), (1, "close, a little high"), (2, "too high")]
+)
+def test_a_count_may_be_off_by_one_in_twenty(capsys, cache, guess, words):
+    checks.predict("a", "?", guess)
+    checks.reveal("a", 0, of=20)
+    out = capsys.readouterr().out
+    assert f"you said {guess}, it was 0 of 20: {words}" in out
+    checks.reveal("a", 1, of=3)
+    assert (", it was 1 of 3: exactly right" in capsys.readouterr().out) == (guess == 1)
+
+
+# ---- the learner's own prices
+
+
+def test_guesses_are_scored_and_the_true_prices_shown(capsys, cache):
+    shown = checks.score_guesses([10, None, "30"], [12.5, 20, 20], usual=20)
+    out = capsys.readouterr().out
+    assert "you are off by $6.25 on average over 2 products" in out
+    assert "always says $20.00 is off by $3.75" in out
+    rows = [line.split() for line in str(shown).splitlines()[2:]]
+    assert rows[:2] == [["1", "$10.00", "$12.50", "$2.50"], ["2", "–", "$20.00", "–"]]
+    assert "<table>" in shown._repr_html_()
+
+
+@pytest.mark.parametrize("nothing", [None, [1, 2], [None, -3, "many"], 7])
+def test_without_a_guess_no_price_is_given_away(capsys, cache, nothing):
+    assert checks.score_guesses(nothing, [12.5, 20, 20]) is None
+    assert "12.5" not in capsys.readouterr().out

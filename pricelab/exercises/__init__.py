@@ -20,7 +20,7 @@ from pricelab.exercises import (
     notebook_11,
     notebook_12,
 )
-from pricelab.exercises.judges import Exercise, Verdict, as_number, choice, function, number
+from pricelab.exercises.judges import Exercise, Verdict, as_number, choice, function, is_blank, number
 
 _NOTEBOOKS = (
     notebook_00, notebook_01, notebook_02, notebook_03, notebook_04, notebook_05, notebook_06,
@@ -28,4 +28,4 @@ _NOTEBOOKS = (
 )  # fmt: skip
 EXERCISES = {exercise.id: exercise for notebook in _NOTEBOOKS for exercise in notebook.EXERCISES}
 
-__all__ = ["EXERCISES", "Exercise", "Verdict", "as_number", "choice", "function", "number"]
+__all__ = ["EXERCISES", "Exercise", "Verdict", "as_number", "choice", "function", "is_blank", "number"]

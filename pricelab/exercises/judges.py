@@ -157,6 +157,11 @@ def _array(result: Any) -> np.ndarray:
         return np.array(np.nan)
 
 
+def is_blank(answer: Any) -> bool:
+    """Whether an answer is still the stub's: ``None``, ``...`` or empty text."""
+    return answer is None or answer is ... or (isinstance(answer, str) and not answer.strip())
+
+
 def as_number(answer: Any) -> float | None:
     """Read a number, a one-element array or text such as "1,299" or "$12"; ``None`` for anything else."""
     if isinstance(answer, bool):
