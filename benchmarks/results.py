@@ -94,10 +94,18 @@ def results_table(facts: dict[str, Any]) -> str:
 
 def _differences(facts: dict[str, Any]) -> list[str]:
     return [
-        f"- On `{split}`, fine-tuning saves {_interval(saved)} an item against {name} (paired, n = {saved['n']})."
+        f"- On `{split}`, fine-tuning {_saved_or_lost(saved, name)} (paired, n = {saved['n']})."
         for split in SPLITS
         for name, saved in facts["splits"][split]["saved"].items()
     ]
+
+
+def _saved_or_lost(saved: dict[str, float], name: str) -> str:
+    """What a paired difference comes to, without a minus sign before what it is about."""
+    if saved["value"] >= 0:
+        return f"saves {_interval(saved)} an item against {name}"
+    lost = {"value": -saved["value"], "low": -saved["high"], "high": -saved["low"]}
+    return f"costs {_interval(lost)} more an item than {name}"
 
 
 def _interval(value: dict[str, float]) -> str:
@@ -129,7 +137,8 @@ def speed_words(facts: dict[str, Any]) -> str:
         lines.append(
             f"- {words} trains {faster:.1f} times as many items a second as TRL's `SFTTrainer` on the same work, in "
             f"{share:.0%} of its memory; with TRL's own default, gradient checkpointing, "
-            f"{default['times_faster']['median']:.1f} times as many in {default['share_of_peak']['median']:.0%}."
+            f"{default['times_faster']['median']:.1f} times as many in "
+            f"{default['share_of_peak']['median']:.0%} of its memory."
         )
     told = f"{facts['base']} on a CPU, batch {facts['batch']}; machine: {facts['machine']}. Written by"
     return "\n".join([*lines, "", f"{told} `{facts['command']}`."])
