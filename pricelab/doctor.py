@@ -38,8 +38,20 @@ class Report:
         return {"problems": len(self.problems), "checks": [asdict(check) for check in self.checks]}
 
     def _repr_html_(self) -> str:
-        rows = [(check.name, check.value, check.cure or check.note) for check in self.checks]
-        return html_table(("what", "found", "cure"), rows, caption=self._closing())
+        rows = [(check.name, check.value, check.cure or check.note) for check in self._by_importance()]
+        columns = 3 if any(told for *_, told in rows) else 2
+        headers = ("what", "found", "what to do or know")[:columns]
+        return html_table(headers, [row[:columns] for row in rows], caption=self._closing())
+
+    def _by_importance(self) -> list[Check]:
+        """Problems first, then the machine; packages that are as they should be share a line."""
+        packages = [check for check in self.checks if check.package]
+        others = [check for check in self.checks if not check.package]
+        found = sorted(others, key=lambda check: not check.cure)
+        if packages:
+            told = ", ".join(f"{check.name} {check.value}" for check in packages)
+            found.append(Check("packages", f"{len(packages)} as required: {told}"))
+        return found
 
     def _closing(self) -> str:
         count = len(self.problems)
@@ -185,7 +197,9 @@ def _packages() -> Iterator[Check]:
         yield Check("pricelab", "imported, but not installed", 'run `pip install -e ".[lab]"` in its repository')
         return
     for requirement in needed:
-        yield _package(requirement)
+        check = _package(requirement)
+        if check.cure or check.name != "torch":  # torch's version has a line of its own
+            yield check
 
 
 def _package(requirement: Requirement) -> Check:
@@ -195,7 +209,7 @@ def _package(requirement: Requirement) -> Check:
     if not fits(requirement, version):
         wanted = requirement.specifier
         return Check(name, f"{version}, needs {wanted}", f'pip install "{name}{wanted}"')
-    return Check(name, version)
+    return Check(name, version, package=True)
 
 
 def _known_hazards() -> Iterator[Check]:

@@ -25,6 +25,7 @@ class Check:
     value: str  # what was found, in words
     cure: str = ""  # what to do about it; empty when all is well
     note: str = ""  # what to know, though it is no problem
+    package: bool = False  # a requirement as it should be: only its version is told
 
 
 def hazards() -> Iterator[Check]:

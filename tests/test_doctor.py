@@ -39,6 +39,14 @@ def test_a_note_is_told_and_is_no_problem():
     assert "nothing to do" in report._repr_html_()
 
 
+def test_in_a_notebook_problems_come_first_and_good_packages_share_a_line():
+    packages = [Check(name, "1.0", package=True) for name in ("numpy", "peft")]
+    shown = Report((Check("Python", "3.11"), Check("disk", "full", "make room"), *packages))._repr_html_()
+    assert shown.index("make room") < shown.index("Python") < shown.index("2 as required: numpy 1.0, peft 1.0")
+    well = Report((Check("Python", "3.11"), *packages))._repr_html_()
+    assert "what to do" in shown and "what to do" not in well
+
+
 def test_known_hazards_are_looked_for_and_one_that_breaks_hides_nothing_else(monkeypatch):
     def broken():
         yield Check("torchao", "old", "remove it")
