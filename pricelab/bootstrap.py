@@ -65,6 +65,18 @@ def mean_interval(
     return Interval(mean, mean - error * max(high, 0.0), mean - error * min(low, 0.0))
 
 
+def independent_difference(one: Interval, other: Interval) -> Interval:
+    """``one − other`` of two numbers from different items, from their own 95 % intervals (Zou & Donner 2008).
+
+    Each end takes the reach of both on the side that matters, as a sum of squares, so skewed intervals stay skewed. For
+    numbers from the *same* items use a paired difference: it is far narrower.
+    """
+    value = one.value - other.value
+    down = float(np.hypot(one.value - one.low, other.high - other.value))
+    up = float(np.hypot(one.high - one.value, other.value - other.low))
+    return Interval(value, value - down, value + up)
+
+
 def median_interval(values: Sequence[float] | np.ndarray) -> Interval:
     """Median of n values and its 95 % interval from the ordered values themselves: exact for every distribution.
 

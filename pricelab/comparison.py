@@ -163,6 +163,40 @@ def score_estimates(
     )
 
 
+def score_each(
+    items: Sequence[Item],
+    guesses: Mapping[str, np.ndarray],
+    estimates: Mapping[str, Sequence[PriceEstimate]] | None = None,
+    *,
+    groups: Sequence[str] | None = None,
+) -> list[Score]:
+    """The score of each of several models, over as many of the first B ``items`` as it has priced.
+
+    Args:
+        items: B, in the order they were priced.
+        guesses: name → (B or fewer,) dollars, of models that name one price.
+        estimates: name → as many estimates, of models that give intervals and distributions.
+        groups: (B,), as for ``evaluate``.
+    """
+    prices = [item.price for item in items]
+    scores = [
+        evaluate(prices[: len(guess)], guess, groups=groups and groups[: len(guess)], name=name)
+        for name, guess in guesses.items()
+    ]
+    for name, answers in (estimates or {}).items():
+        options: dict[str, Any] = {"groups": groups and groups[: len(answers)], "name": name}
+        scores.append(score_estimates(items[: len(answers)], answers, **options))
+    return scores
+
+
+def saved_on_shared(
+    prices: Sequence[float], guess: np.ndarray, reference: np.ndarray, *, groups: Sequence[str] | None = None
+) -> Difference:
+    """``paired_difference`` over the first items, as many as both have priced."""
+    few = min(len(guess), len(reference))
+    return paired_difference(prices[:few], guess[:few], reference[:few], groups=groups and groups[:few])
+
+
 def best_possible_error(items: Sequence[Item]) -> float | None:
     """Mean over the items of the least absolute error that anybody could expect, where the price formula is known."""
     if any(item.expected_price is None or item.noise_sigma is None for item in items):

@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_1samp
+from scipy.stats import binomtest, ttest_1samp, ttest_ind
 
-from pricelab.bootstrap import Interval, dollars, mean_interval, median_interval, money, share_interval
+from pricelab.bootstrap import (
+    Interval,
+    dollars,
+    independent_difference,
+    mean_interval,
+    median_interval,
+    money,
+    share_interval,
+)
 
 QUICK = settings(max_examples=50, deadline=None)
 
@@ -36,6 +44,20 @@ def test_differences_get_students_t():
     expected = ttest_1samp(values, 0).confidence_interval(0.95)
     found = mean_interval(values)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_difference_of_independent_means_is_welchs_for_symmetric_intervals():
+    rng = np.random.default_rng(2)
+    one, other = rng.normal(5, 2, 400), rng.normal(3, 4, 300)
+    found = independent_difference(mean_interval(one - 100), mean_interval(other - 100))
+    expected = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=0.01)
+
+
+def test_a_skewed_interval_makes_a_skewed_difference():
+    found = independent_difference(Interval(10, 8, 20), Interval(4, 4, 4))
+    assert (found.value, found.low, found.high) == pytest.approx((6, 4, 16))
+    assert independent_difference(Interval(4, 4, 4), Interval(10, 8, 20)).low == pytest.approx(-16)
 
 
 def test_errors_get_an_interval_that_reaches_farther_up_and_is_seeded():

@@ -269,9 +269,7 @@ def test_an_undecided_direction_is_told_and_not_scored(capsys, cache):
     assert "right" not in json.loads(cache.read_text())["predictions"]["a"]
 
 
-@pytest.mark.parametrize(
-    ("guess", "words"), [(0, "exactly right"), (1, "close, a little high"), (2, "too high")]
-)
+@pytest.mark.parametrize(("guess", "words"), [(0, "exactly right"), (1, "close, a little high"), (2, "too high")])
 def test_a_count_may_be_off_by_one_in_twenty(capsys, cache, guess, words):
     checks.predict("a", "?", guess)
     checks.reveal("a", 0, of=20)

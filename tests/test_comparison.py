@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pricelab.catalog import Item
-from pricelab.comparison import best_possible_error, compare, compare_estimates
+from pricelab.comparison import best_possible_error, compare, compare_estimates, saved_on_shared, score_each
 from pricelab.evaluation import floor_mae
 from pricelab.pricer import PriceEstimate
 
@@ -87,3 +87,16 @@ def test_it_prints_shows_and_exports_without_unescaped_text():
     assert "toy &lt;b&gt;" in found._repr_html_() and "<b>" not in found._repr_html_()
     kept = json.loads(json.dumps(found.to_dict()))
     assert kept["scores"][0]["name"] == "toy <b>" and kept["saved"]["constant"]["value"] == pytest.approx(7)
+
+
+def test_models_that_priced_fewer_items_are_scored_and_compared_on_those():
+    mass = np.full(999, 1 / 999)
+    few = [PriceEstimate(price + 1, price, price + 2, mass, None) for price in PRICES[:8]]
+    guesses = {"all": PRICES + 3, "some": PRICES[:8] - 2}
+    scores = {one.name: one for one in score_each(ITEMS, guesses, {"whole": few}, groups=list("abcd") * 5)}
+    assert {name: (one.n, one.mae.value) for name, one in scores.items()} == {
+        "all": (20, 3.0), "some": (8, 2.0), "whole": (8, 1.0)
+    }  # fmt: skip
+    assert scores["whole"].coverage == 1 and scores["some"].items == scores["whole"].items != scores["all"].items
+    saved = saved_on_shared(PRICES.tolist(), guesses["some"], guesses["all"])
+    assert (saved.value, saved.n) == (1.0, 8)

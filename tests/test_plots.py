@@ -131,7 +131,18 @@ def test_the_leaderboard_puts_the_smallest_error_on_top():
 
 
 def test_rows_with_other_counts_are_said_to_differ():
-    assert "n differs by row" in words(plots.error_bars([score("a", 1.0, 3), score("b", 2.0, 4)]))
+    figure = plots.error_bars([score("a", 1.0, 3), score("b", 2.0, 4), score("c", 3.0, 4)])
+    shown = words(figure)
+    assert "2 sets of items" in shown and "items A, n = 4" in shown and "items B, n = 3" in shown
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["b", "c", "a"], "the larger set on top"
+    assert len({bar.get_hatch() for bar in figure.axes[0].patches}) == 2
+
+
+def test_scores_of_other_items_are_a_set_of_their_own_though_as_many():
+    one, other = score("a", 1.0), score("b", 2.0)
+    one.items, other.items = "0f", "1f"
+    assert "2 sets of items" in words(plots.error_bars([one, other]))
+    plots.error_bars([score("silent", float("nan"))]).draw_without_rendering()
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,24 @@ Notation: B items, prices in US dollars.
 """
 
 from collections.abc import Sequence
+from string import ascii_uppercase
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pricelab.plots.style import BLUE, VERMILION, finished, legend_below, new_axes, usd, words
+from pricelab.plots.style import (
+    BLUE,
+    FONT_POINTS,
+    GREEN,
+    ORANGE,
+    VERMILION,
+    finished,
+    legend_below,
+    new_axes,
+    usd,
+    words,
+)
 from pricelab.price_format import edges_of
 
 if TYPE_CHECKING:
@@ -19,6 +32,9 @@ if TYPE_CHECKING:
 
 SMOOTHING = 0.1  # of the steps: width of the running mean over a loss curve
 DOLLAR_TICKS = (1, 3, 10, 30, 100, 300, 1000)
+SET_FORMS = ((BLUE, ""), (ORANGE, "//"), (GREEN, ".."))  # of scores on the same items
+SET_GAP = 0.5  # between two sets of items; rows are 1 apart
+NAME_WIDTH = 20  # characters of a model's name on a line
 
 
 # ---- numbers
@@ -99,7 +115,7 @@ def price_distribution(
         other_name: whose it is.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, "What the model thinks this costs", "price, US dollars (log scale)", "probability")
+    axes = new_axes(ax, "What the model thinks this costs", "price, US dollars (log scale)", "probability of each bar")
     edges, mass = price_histogram(estimate.distribution, prices=estimate.prices)
     axes.stairs(mass, edges, fill=True, color=BLUE, alpha=0.55, label="probability of a price")
     axes.axvspan(estimate.low, estimate.high, color=BLUE, alpha=0.13, label=_interval(estimate))
@@ -149,27 +165,47 @@ def predicted_against_true(
 def error_bars(scores: Sequence[Any], floor: float | None = None, ax: "Axes | None" = None) -> "Figure":
     """A leaderboard of mean absolute errors with their 95 % intervals, the smallest on top.
 
+    Scores of other items are not for comparing: each set of items is a group with a letter, a colour and a hatch of its
+    own, the largest set on top.
+
     Args:
-        scores: ``evaluation.Score`` objects, or anything with ``name, n`` and ``mae`` (``value, low, high``).
+        scores: ``evaluation.Score`` objects, or anything with ``name, n`` and ``mae`` (``value, low, high``); scores
+            with another ``n``, or another fingerprint in ``items``, are of other items.
         floor: the best error anybody could reach, dollars; a dashed line.
         ax: draw here instead of on a new figure.
     """
-    ranked = sorted(scores, key=lambda score: (np.isnan(score.mae.value), score.mae.value))
-    sizes = {score.n for score in ranked}
-    items = f"n = {max(sizes):,}" if len(sizes) == 1 else "n differs by row"
-    axes = new_axes(ax, f"Mean absolute error, {items}", "US dollars, with 95 % interval; less is better", "")
-    rows, values = np.arange(len(ranked)), np.array([score.mae.value for score in ranked])
-    whiskers = np.array([[s.mae.value - s.mae.low, s.mae.high - s.mae.value] for s in ranked]).T
-    axes.barh(rows, values, 0.6, xerr=whiskers, color=BLUE, error_kw={"capsize": 4, "lw": 1.5})
-    shown = [f", n = {score.n:,}" if len(sizes) > 1 else "" for score in ranked]
-    names = [f"{words(score.name)}{n}  {_usd(score.mae.value)}" for score, n in zip(ranked, shown, strict=True)]
-    axes.set_yticks(rows, names)
+    sets: dict[tuple[int, str], list[Any]] = {}
+    for score in sorted(scores, key=lambda one: (-one.n, np.isnan(one.mae.value), one.mae.value)):
+        sets.setdefault((score.n, getattr(score, "items", "")), []).append(score)
+    sizes = f"n = {max(n for n, _ in sets):,}" if len(sets) == 1 else f"{len(sets)} sets of items"
+    axes = new_axes(ax, f"Mean absolute error, {sizes}", "US dollars, 95 % interval", "")
+    names: dict[float, str] = {}
+    for place, ((n, _), ranked) in enumerate(sets.items()):
+        rows = len(names) + place * SET_GAP + np.arange(len(ranked))
+        colour, hatch = SET_FORMS[place % len(SET_FORMS)]
+        label = f"items {ascii_uppercase[place]}, n = {n:,}" if len(sets) > 1 else None
+        _bars_with_values(axes, rows, ranked, color=colour, hatch=hatch, edgecolor="white", label=label)
+        names |= {row: fill(words(score.name), NAME_WIDTH) for row, score in zip(rows, ranked, strict=True)}
+    axes.set_yticks(list(names), list(names.values()), fontsize=FONT_POINTS - 2, linespacing=0.9)
     if floor is not None:
         axes.axvline(floor, color="black", linestyle="--", linewidth=2, label=f"best possible error {_usd(floor)}")
+    if floor is not None or len(sets) > 1:
         legend_below(axes)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
+    axes.margins(x=0.14)
     return finished(axes)
+
+
+def _bars_with_values(axes: "Axes", rows: np.ndarray, scores: Sequence[Any], **form: Any) -> None:
+    """A bar for each score with its 95 % interval, and its value at the whisker's end."""
+    values = np.array([score.mae.value for score in scores])
+    whiskers = np.array([[s.mae.value - s.mae.low, s.mae.high - s.mae.value] for s in scores]).T
+    axes.barh(rows, values, 0.66, xerr=whiskers, error_kw={"capsize": 3, "lw": 1.5}, **form)
+    for row, score in zip(rows, scores, strict=True):
+        end = score.mae.high if np.isfinite(score.mae.high) else 0.0
+        axes.annotate(_usd(score.mae.value), (end, row), (5, 0), textcoords="offset points", va="center",
+                      fontsize=FONT_POINTS - 2)  # fmt: skip
 
 
 def _log_dollars(axis: Any, limits: tuple[float, float]) -> None:
@@ -180,7 +216,10 @@ def _log_dollars(axis: Any, limits: tuple[float, float]) -> None:
 
 
 def _interval(estimate: Any) -> str:
-    return f"80 % interval {_usd(estimate.low)} to {_usd(estimate.high)}"
+    low, high = estimate.low, estimate.high
+    if (np.asarray(estimate.prices) % 1 == 0).all():  # whole dollars, as the answers are
+        low, high = max(1, round(low)), max(1, round(high))
+    return f"80 % interval {_usd(low)} to {_usd(high)}"
 
 
 def _usd(dollars: float) -> str:

@@ -123,7 +123,9 @@ def coverage_by_n(
         known = ", ".join(sorted({cell["population"] for cell in cells}))
         raise ValueError(f"no recorded cell of {population!r}; there are: {known}")
     axes = new_axes(ax, f"Coverage: {population}", "items (log scale)", "intervals holding the mean, %")
-    for method, (colour, marker, line) in zip(dict.fromkeys(cell["method"] for cell in chosen), FORMS, strict=False):
+    there = {cell["method"] for cell in chosen}
+    drawn = [method for method in methods if method in there]  # in one order, whatever the cells' order
+    for method, (colour, marker, line) in zip(drawn, FORMS, strict=False):
         n, share, error = np.array(
             [[c["n"], 100 * c["coverage"], 200 * c["standard_error"]] for c in chosen if c["method"] == method]
         ).T

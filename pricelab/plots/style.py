@@ -28,12 +28,13 @@ def usd(dollars: float) -> str:
     return f"${dollars:,.0f}" if dollars >= 10 or dollars == round(dollars) else f"${dollars:,.2f}"
 
 
-def panels(columns: int = 1, rows: int = 1) -> "tuple[Figure, list[Axes]]":
-    """A new figure with panels to draw on, which pyplot forgets at once."""
+def panels(columns: int = 1, rows: int = 1, share_y: bool = False) -> "tuple[Figure, list[Axes]]":
+    """A new figure with panels to draw on, which pyplot forgets at once; ``share_y`` gives all one vertical scale."""
     import matplotlib.pyplot as plt
 
     size = (PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, dpi=DPI, layout="constrained", squeeze=False)
+    form: dict[str, Any] = {"figsize": size, "dpi": DPI, "layout": "constrained"}
+    figure, axes = plt.subplots(rows, columns, squeeze=False, sharey=share_y, **form)
     plt.close(figure)
     return figure, list(axes.flat)
 
