@@ -108,7 +108,7 @@ def test_the_interval_of_a_median_is_made_of_measurements(values):
 def test_a_ratio_is_the_median_of_pairs(monkeypatch):
     clock = iter(range(1, 1000))
     seconds = {"slow": lambda: 4.0 + next(clock) / 1000, "fast": lambda: 2.0}
-    monkeypatch.setattr(formats, "_seconds", lambda layer, x: seconds[layer]())
+    monkeypatch.setattr(formats, "_seconds", lambda layer, x, back: seconds[layer]())
     ratio = formats.time_ratio("slow", "fast", torch.zeros(8, 4), repeats=9)
     assert (ratio.tokens, ratio.n) == (8, 9) and ratio.low <= ratio.value <= ratio.high
     assert ratio.value == pytest.approx(2.003, abs=1e-9)
@@ -118,6 +118,18 @@ def test_layers_are_timed_without_gradients():
     seen = []
     formats._seconds(lambda x: seen.append(torch.is_grad_enabled()), torch.zeros(1))
     assert seen == [False]
+
+
+def test_with_the_way_back_the_gradient_reaches_the_input_and_no_weight():
+    seen, layer = [], torch.nn.Linear(4, 4).requires_grad_(False)
+
+    def watched(x):
+        y = layer(x)
+        y.register_hook(lambda gradient: seen.append(gradient.shape))
+        return y
+
+    assert formats._seconds(watched, torch.zeros(3, 4), back=True) > 0
+    assert seen == [(3, 4)] and layer.weight.grad is None
 
 
 def test_a_gpu_is_waited_for(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from drawing import renders, words
 
 from pricelab.plots import panels
-from pricelab.plots.nf4 import code_books, error_by_block_size, memory_by_format, time_ratios
+from pricelab.plots.nf4 import bits_of_a_weight, code_books, error_by_block_size, memory_by_format, time_ratios
 
 BOOKS = {"dense $": np.linspace(-1, 1, 5) ** 3, "even": np.linspace(-1, 1, 4)}
 ERRORS = {
@@ -20,6 +20,8 @@ ERRORS = {
 SIZES = {"A-1B": {"bf16": 2e9, "NF4": 0.7e9}, "B-8B $": {"bf16": 16e9, "NF4": 5.7e9}}
 RATIOS = [SimpleNamespace(tokens=k, value=v, low=v - 0.2, high=v + 0.4, n=21) for k, v in ((1, 4.0), (8, 2.0), (64, 1))]
 
+STORES = {"plain": {"codes": 4, "scales": 0.5}, "twice $": {"codes": 4, "scales": 0.125, "scales of scales": 0.002}}
+
 
 def shares():
     return np.random.default_rng(0).normal(0, 0.3, 5000).clip(-1, 1)
@@ -29,13 +31,14 @@ FIGURES = {
     "code_books": lambda ax=None: code_books(shares(), BOOKS, axes=ax and [ax, ax]),
     "error_by_block_size": partial(error_by_block_size, [32, 64, 4096], ERRORS),
     "memory_by_format": partial(memory_by_format, SIZES, limit=("16 GB", 16e9)),
-    "time_ratios": partial(time_ratios, RATIOS, "bf16"),
+    "time_ratios": partial(time_ratios, {"forward": RATIOS, "forward and back": RATIOS}, "bf16"),
+    "bits_of_a_weight": partial(bits_of_a_weight, STORES),
 }
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    assert renders(FIGURES[name], no_y_label=name == "memory_by_format")
+    assert renders(FIGURES[name], no_y_label=name in ("memory_by_format", "bits_of_a_weight"))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -79,8 +82,15 @@ def test_bars_are_gigabytes_with_their_value_and_a_form_of_their_own():
 
 
 def test_ratios_have_whiskers_and_a_line_at_as_fast():
-    axes = time_ratios(RATIOS, "bf16").axes[0]
+    axes = time_ratios({"forward": RATIOS}, "bf16").axes[0]
     assert axes.lines[-1].get_ydata()[0] == 1 and "median of 21" in axes.get_title(loc="left")
     bars = axes.collections[0].get_segments()
     assert np.allclose([bar[:, 1] for bar in bars], [[3.8, 4.4], [1.8, 2.4], [0.8, 1.4]])
     assert axes.get_ylim()[0] == 0
+
+
+def test_the_bits_of_a_weight_are_stacked_to_scale():
+    axes = bits_of_a_weight(STORES).axes[0]
+    ends = {round(bar.get_y() + 0.3): bar.get_x() + bar.get_width() for bar in axes.patches}
+    assert ends == pytest.approx({0: 4.5, 1: 4.127})
+    assert "4.127" in words(axes.figure) and len(axes.get_legend().get_texts()) == 3

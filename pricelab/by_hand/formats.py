@@ -120,13 +120,16 @@ class TimeRatio:
     n: int  # pairs of measurements
 
 
-def time_ratio(layer: Any, reference: Any, x: Tensor, repeats: int = 21) -> TimeRatio:
-    """Median time of ``layer(x)`` over that of ``reference(x)``, taken in turns without gradients; x is (tokens, in).
+def time_ratio(layer: Any, reference: Any, x: Tensor, repeats: int = 21, back: bool = False) -> TimeRatio:
+    """Median time of ``layer(x)`` over that of ``reference(x)``, taken in turns; x is (tokens, in).
+
+    Without gradients, or with ``back`` the way forward and that of the gradient back to x, as a layer with frozen
+    weights is used in LoRA and QLoRA.
 
     Leave both in training mode: for inference bitsandbytes packs 4-bit weights anew on some CPUs (see `bases`).
     """
-    _seconds(layer, x), _seconds(reference, x)  # the first call also allocates
-    ratios = sorted(_seconds(layer, x) / _seconds(reference, x) for _ in range(repeats))
+    _seconds(layer, x, back), _seconds(reference, x, back)  # the first call also allocates
+    ratios = sorted(_seconds(layer, x, back) / _seconds(reference, x, back) for _ in range(repeats))
     return TimeRatio(len(x), ratios[repeats // 2], *median_interval(ratios), repeats)
 
 
@@ -137,11 +140,14 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return ranked[max(0, low)], ranked[min(len(ranked) - 1, high)]
 
 
-def _seconds(layer: Any, x: Tensor) -> float:
-    with torch.no_grad():
+def _seconds(layer: Any, x: Tensor, back: bool = False) -> float:
+    x = x.detach().requires_grad_(back)
+    with torch.set_grad_enabled(back):
         _wait(x)
         start = time.perf_counter()
-        layer(x)
+        y = layer(x)
+        if back:
+            torch.autograd.grad(y, x, torch.ones_like(y))
         _wait(x)
     return time.perf_counter() - start
 

@@ -80,7 +80,7 @@ def memory_by_format(
         limit: name and bytes of a memory to compare with, drawn as a line.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, "Weights in memory", "GB (thousand million bytes)", "")
+    axes = new_axes(ax, "Weights in memory", "GB (10⁹ bytes)", "")
     if ax is None:
         axes.figure.set_size_inches(6.4, 1.4 + 1.1 * len(sizes))  # type: ignore[union-attr]
     formats = list(next(iter(sizes.values())))
@@ -100,23 +100,57 @@ def memory_by_format(
     return finished(axes)
 
 
-def time_ratios(ratios: Sequence[Any], reference: str = "16 bits", ax: "Axes | None" = None) -> "Figure":
-    """How many times as long a product with 4-bit weights takes, by the rows that are multiplied at a time.
+def time_ratios(ratios: Mapping[str, Sequence[Any]], reference: str = "16 bits", ax: "Axes | None" = None) -> "Figure":
+    """How many times as long products with 4-bit weights take, by the rows that are multiplied at a time.
 
     Args:
-        ratios: `by_hand.formats.TimeRatio`, or anything with ``tokens, value, low, high, n``.
+        ratios: what is timed, such as "forward" → `by_hand.formats.TimeRatio`, or anything with
+            ``tokens, value, low, high, n``; up to four, over the same numbers of tokens.
         reference: what the time is compared with.
         ax: draw here instead of on a new figure.
     """
-    tokens, values = [one.tokens for one in ratios], np.array([one.value for one in ratios])
-    spread = np.array([[one.value - one.low, one.high - one.value] for one in ratios]).T
-    title = f"4-bit product against {words(reference)}, median of {ratios[0].n}"
+    first = next(iter(ratios.values()))
+    title = f"4-bit product against {words(reference)}, median of {first[0].n}"
     axes = new_axes(ax, title, "tokens at a time", "times as long, 95 % interval")
-    axes.errorbar(tokens, values, yerr=spread, color=BLUE, marker="o", linewidth=2, capsize=5, label="4-bit weights")
+    for (name, found), (colour, marker, line) in zip(ratios.items(), LINE_FORMS, strict=False):
+        tokens, values = [one.tokens for one in found], np.array([one.value for one in found])
+        spread = np.array([[one.value - one.low, one.high - one.value] for one in found]).T
+        form: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": line, "linewidth": 2, "capsize": 5}
+        axes.errorbar(tokens, values, yerr=spread, **form, label=words(name))
     axes.axhline(1, color=style.GREEN, linestyle="--", linewidth=2, label=f"as fast as {words(reference)}")
     axes.set_xscale("log", base=2)
     axes.set_xticks(tokens, [f"{count:,}" for count in tokens])
     axes.set_xticks([], minor=True)
     axes.set_ylim(bottom=0)
     legend_below(axes)
+    return finished(axes)
+
+
+def bits_of_a_weight(stores: Mapping[str, Mapping[str, float]], ax: "Axes | None" = None) -> "Figure":
+    """What a 4-bit weight takes, to scale: a bar for each way to store the scales, made of its parts.
+
+    Args:
+        stores: name → part → bits a weight, from the largest part to the smallest; up to four parts.
+        ax: draw here instead of on a new figure.
+    """
+    axes = new_axes(ax, "What a weight takes", "bits a weight", "")
+    if ax is None:
+        axes.figure.set_size_inches(6.4, 1.9 + 0.6 * len(stores))  # type: ignore[union-attr]
+    drawn: set[str] = set()
+    for row, parts in enumerate(stores.values()):
+        left = 0.0
+        for (part, bits), (colour, hatch) in zip(parts.items(), FORMAT_FORMS, strict=False):
+            label = None if part in drawn else words(part)
+            form: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.4}
+            axes.barh(row, bits, 0.6, left, **form, label=label)
+            drawn.add(part)
+            left += bits
+        axes.annotate(f"{left:.3f}", (left, row), (5, 0), textcoords="offset points", va="center",
+                      fontsize=style.FONT_POINTS - 2)  # fmt: skip
+    axes.set_yticks(range(len(stores)), [words(name) for name in stores])
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    legend_below(axes)
+    axes.get_legend().set_bbox_to_anchor((0.5, -0.32))  # type: ignore[union-attr]
     return finished(axes)
