@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricelab import costs
-from pricelab.costs import HARDWARE, PUBLISHED, QWEN_STEPS, SHAPES, Plan, Shape, budget
+from pricelab.costs import HARDWARE, PUBLISHED, QWEN_STEPS, SHAPES, Plan, Shape, budget, published_flops
 from pricelab.costs.budget import attention_share, training_flops
 
 TOY = Shape("toy", 64, 160, 4, 4, 2, 300, True)
@@ -97,6 +97,12 @@ def test_a_frozen_base_saves_a_third():
 
 
 # ---- published runs
+
+
+def test_published_models_are_found_by_name():
+    assert published_flops("Llama-2-7B", "GPT-3-175B")["GPT-3-175B"] == pytest.approx(3.15e23, rel=0.01)
+    with pytest.raises(ValueError, match="'Llama-9' is not among"):
+        published_flops("Llama-9")
 
 
 @pytest.mark.parametrize("run", [run for run in PUBLISHED if run.flops], ids=lambda run: run.name)
@@ -217,5 +223,5 @@ def test_the_ladder_rises_from_here_to_the_largest_model():
     cpu = costs.Hardware("cpu", {"fp32": 1e11}, 16e9, 65, 0, "", "", True, cpu=True)
     rungs = costs.ladder(cpu, seconds=60)
     flops = [rung[1] for rung in rungs]
-    assert flops == sorted(flops) and rungs[0][0] == "1 minutes here"
+    assert flops == sorted(flops) and rungs[0][0] == "1 minutes here, at\n45 % of full speed"
     assert rungs[0][1] == pytest.approx(1e11 * 0.45 * 60) and "405B" in rungs[-1][0]

@@ -71,4 +71,4 @@ def test_the_ladder_rises_and_marks_its_lowest_rung():
 
 def test_the_ladder_measures_this_machine_when_nothing_is_given(monkeypatch):
     monkeypatch.setattr(costs, "this_machine", lambda: A100)
-    assert "3 minutes here" in words(costs.compute_ladder())
+    assert "3 minutes here, at\n40 % of full speed" in words(costs.compute_ladder())

@@ -85,13 +85,26 @@ QWEN_STEPS = tuple(
 )  # fmt: skip
 
 
+def published_flops(*names: str) -> dict[str, float]:
+    """Name → 6·N·D of published models.
+
+    Raises:
+        ValueError: a name that is not in `PUBLISHED`.
+    """
+    flops = {model.name: model.six_nd for model in PUBLISHED}
+    if unknown := [name for name in names if name not in flops]:
+        raise ValueError(f"{unknown[0]!r} is not among the published models: {', '.join(flops)}")
+    return {name: flops[name] for name in names}
+
+
 def ladder(here: Hardware, seconds: float = 180.0) -> list[tuple[str, float]]:
     """Rungs from what ``here`` computes in ``seconds`` to the largest models: name and FLOPs, ascending."""
     base, tokens = SHAPES["Llama-3.1-8B"], 1e7
     step = Plan(SHAPES["tiny"], 1, "scratch", hardware=here)
-    reached = here.flops_per_second(step.arithmetic) * usual_utilisation(step)[0] * seconds
+    share = usual_utilisation(step)[0]
+    reached = here.flops_per_second(step.arithmetic) * share * seconds
     rungs = [
-        (f"{seconds / 60:g} minutes here", reached),
+        (f"{seconds / 60:g} minutes here, at\n{share:.0%} of full speed".replace("%", " %"), reached),
         ("LoRA, 8B, 10 M tokens", budget(Plan(base, tokens, "lora", rank=16)).flops),
         ("full, 8B, 10 M tokens", budget(Plan(base, tokens, "full")).flops),
     ]

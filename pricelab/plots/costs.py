@@ -50,13 +50,13 @@ def memory_by_part(
     for row, budget in zip(rows, budgets, strict=True):
         axes.annotate(
             human_bytes(budget.memory.total), (left[row], row), (5, 0), textcoords="offset points", va="center",
-            fontsize=FONT_POINTS - 1, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            fontsize=FONT_POINTS - 1, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     axes.set_yticks(rows, [words(label) for label in labels or [_label(budget) for budget in budgets]])
     axes.set_xlim(0, 1.2 * max([*left, limit.memory / GIGABYTE if limit else 0]))
     if limit is not None:
         size = f"{words(limit.name)} has {human_bytes(limit.memory)}"
-        axes.axvline(limit.memory / GIGABYTE, color="black", linestyle="--", linewidth=2, label=size)
+        axes.axvline(limit.memory / GIGABYTE, color="black", linestyle="--", linewidth=2, zorder=0.9, label=size)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     legend_below(axes)
