@@ -11,12 +11,14 @@ from pricelab.plots import catalog
 
 TOKENS = ["Kettle", ",", "Ġ$5", "Ġbox", "Ċ", "Ċ", "Price", "Ġis", "Ġ$", "4", "2", "<|end|>"]
 ROLES = ["listing"] * 4 + ["question"] * 5 + ["answer"] * 3
-STEP = SimpleNamespace(before=5.0, slope=20.0, after={0.01: 4.8, 0.1: 3.5, 1.0: 6.0, 10.0: 90.0, 100.0: float("nan")})
+STEP = SimpleNamespace(
+    before=5.0, slope=20.0, best=0.1, after={0.01: 4.8, 0.1: 3.5, 1.0: 6.0, 10.0: 90.0, 100.0: float("nan")}
+)
 RUNS = {"small $1": [5.0, 4.9, 4.8], "large": [5.0, 30.0, 300.0]}
 
 ONE_PANEL = {
     "token_boxes": partial(catalog.token_boxes, TOKENS, ROLES),
-    "token_lengths": partial(catalog.token_lengths, [12, 40, 55, 130], 128),
+    "token_lengths": partial(catalog.token_lengths, [12, 40, 55, 130], (16, 128)),
 }
 FIGURES = {
     **ONE_PANEL,
@@ -59,9 +61,10 @@ def test_the_slope_is_drawn_only_while_it_promises_a_loss_that_can_be_shown():
 
 
 def test_lengths_beyond_the_cut_are_counted():
-    shown = words(catalog.token_lengths([12, 40, 55, 130, 200], 128))
+    shown = words(catalog.token_lengths([12, 40, 55, 130, 200], (16, 128, 256)))
     assert "cut at 128: 2 are longer" in shown and "median 55" in shown
-    assert "0 are longer" in words(catalog.token_lengths([], 128))
+    assert "cut at 16: 4" in shown and "cut at 256: 0" in shown
+    assert "0 are longer" in words(catalog.token_lengths([], (128,)))
 
 
 def test_median_and_mean_of_prices_are_named():

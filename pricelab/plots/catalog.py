@@ -4,6 +4,7 @@ They take strings, numbers and losses, and know no model. Notebook 02 draws them
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def learning_rates(step: Any, runs: Mapping[str, Sequence[float]]) -> "Figure":
     """Left the loss after one step against the learning rate, right the loss step after step for a few rates.
 
     Args:
-        step: a ``next_token.OneStep``, or anything with ``before, slope, after``.
+        step: a ``next_token.OneStep``, or anything with ``before, slope, after, best``.
         runs: name → losses before the first step and after each (``next_token.descend``).
     """
     figure, (left, right) = panels(2)
@@ -84,6 +85,8 @@ def learning_rates(step: Any, runs: Mapping[str, Sequence[float]]) -> "Figure":
     )
     rates, losses = np.array(list(step.after)), np.array(list(step.after.values()))
     axes.plot(rates, losses, "o-", color=BLUE, markersize=5, label="measured")
+    best: dict[str, Any] = {"color": "black", "markersize": 12, "markerfacecolor": "none", "markeredgewidth": 2}
+    axes.plot([step.best], [step.after[step.best]], "o", **best, label=f"best rate, {step.best:.2g}")
     axes.axhline(step.before, color="black", linestyle=":", linewidth=1.5, label="before the step")
     least = 0.6 * min(step.before, np.nanmin(losses, initial=np.inf))
     line = np.geomspace(rates[0], rates[-1], 400)
@@ -112,20 +115,23 @@ def _plain_log(axis: Any) -> None:
     axis.set_ticks([], minor=True)
 
 
-def token_lengths(lengths: Sequence[int], cut: int, ax: "Axes | None" = None) -> "Figure":
+def token_lengths(lengths: Sequence[int], cuts: Sequence[int], ax: "Axes | None" = None) -> "Figure":
     """How many tokens the texts have, and where they would be cut off.
 
     Args:
         lengths: tokens of each text.
-        cut: tokens that are kept of a text.
+        cuts: limits to compare, tokens that are kept of a text; one beyond the longest text is only named.
         ax: draw here instead of on a new figure.
     """
     values = np.asarray(lengths)
     axes = new_axes(ax, f"Length of a listing, n = {len(values):,}", "tokens", "listings")
-    edges = np.arange(0, max(cut, values.max(initial=1)) + 10, 4).tolist()
+    longest = int(values.max(initial=1))
+    edges = np.arange(0, longest + 5, 4).tolist()
     axes.hist(values, edges, color=BLUE, alpha=0.7, label=f"median {np.median(values):.0f}" if len(values) else "none")
-    over = int((values > cut).sum())
-    axes.axvline(cut, color=VERMILION, linestyle="--", linewidth=2, label=f"cut at {cut}: {over:,} are longer")
+    for cut, line in zip(cuts, cycle(("-", "--", "-.", ":"))):
+        over = int((values > cut).sum())
+        axes.axvline(cut, color=VERMILION, linestyle=line, linewidth=2, label=f"cut at {cut}: {over:,} are longer")
+    axes.set_xlim(0, 1.05 * longest)
     legend_below(axes)
     return finished(axes)
 
