@@ -86,7 +86,7 @@ def test_a_law_is_solid_among_the_runs_and_broken_beyond():
         assert reach["-"] == pytest.approx((min(ends), max(ends)))
         assert reach[broken][0] == pytest.approx(max(ends)) and reach[broken][1] > 1e26
     shown = words(near.figure)
-    assert "C to the −0.10 [−0.15, −0.05]" in shown and "a floor, 0.80 [0.75, 0.85]" in shown
+    assert "C to the −0.10 [−0.15, −0.05]" in shown and "floor 0.80 bits per byte [0.75, 0.85]" in shown
 
 
 def test_a_recorded_run_has_hollow_markers_and_says_so():

@@ -34,6 +34,19 @@ def test_the_frontier_holds_what_nothing_beats_with_less_compute(spots):
         assert any(f <= flops and best <= loss for f, best in kept)
 
 
+def test_the_best_ends_of_runs_are_told_by_size_and_tokens():
+    def one_character_a_token(texts):
+        return {"input_ids": [list(text) for text in texts]}
+
+    ends = {("0.24 M", 1000): (1e9, 3.0), ("1.1 M", 1000): (5e9, 2.0), ("4.8 M", 1000): (2e10, 2.5)}
+    runs = {
+        run: [scratch.Point(0, 0.0, 9.0, 9.0), scratch.Point(1000, c, nats, nats)] for run, (c, nats) in ends.items()
+    }
+    best = scaling.best_ends(runs, one_character_a_token, ["abc"])
+    assert list(best.values()) == ["0.24 M on 1,000", "1.1 M on 1,000"]
+    assert list(best)[1] == pytest.approx((5e9, 2.0 / math.log(2)))
+
+
 @settings(deadline=None)  # the first call imports scipy
 @given(st.floats(0.5, 5), st.floats(0.01, 0.5))
 def test_a_straight_line_is_found_again(scale, exponent):

@@ -4,7 +4,7 @@ The points come from ``scratch.train``. Notebook 04 introduces it. Notation: C =
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,12 @@ def frontier(spots: Sequence[Spot]) -> list[Spot]:
         if not kept or loss < kept[-1][1]:
             kept.append((flops, loss))
     return kept
+
+
+def best_ends(runs: Mapping[tuple[str, int], Sequence[Point]], tokenizer: Any, texts: Sequence[str]) -> dict[Spot, str]:
+    """The frontier of the ends of finished ``runs``, each with its run in words, such as ``"1.1 M on 800,000"``."""
+    ends = {curve(points, tokenizer, texts)[-1]: f"{size} on {tokens:,}" for (size, tokens), points in runs.items()}
+    return {spot: ends[spot] for spot in frontier(list(ends))}
 
 
 def fit_line(spots: Sequence[Spot]) -> PowerLaw:

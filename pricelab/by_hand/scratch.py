@@ -160,7 +160,8 @@ def look(
     nats = text_bits(model, tokenizer, held_out).sum() * math.log(2)
     validation = nats / sum(len(ids) for ids in tokenizer(list(held_out))["input_ids"])
     flops = 6.0 * model.num_parameters() * tokens
-    written = None if prompt is None else write(model, tokenizer, prompt)
+    own_dice = model.num_parameters() + tokens  # otherwise two models, or two looks, would repeat phrases
+    written = None if prompt is None else write(model, tokenizer, prompt, seed=own_dice)
     return Point(tokens, flops, sum(losses) / len(losses), float(validation), written)
 
 

@@ -30,7 +30,8 @@ FORMS = ((VERMILION, "s"), (BLUE, "o"), (GREEN, "^"), (ORANGE, "v"))
 Spot = tuple[float, float]  # FLOPs, bits per byte
 LAW_COLOURS = ("black", "grey")
 HATCHES = ("", "//", "")
-LEVELS = (0.25, 0.5, 1, 2, 4)  # bits per byte on a log axis
+NEAR_LEVELS = (0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5)  # bits per byte on a log axis
+FAR_LEVELS = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
 EDGE_FLOPS = (1e10, 1e27)
 
 
@@ -73,13 +74,13 @@ def scaling_line(
     """
     figure, (near, far) = panels(1, rows=2)
     for ax, title in ((near, "New listings, runs on this catalog"), (far, "The way to a foundation model")):
-        axes = new_axes(ax, title, "training compute 6·N·D, FLOPs (log scale)", "bits per byte")
+        axes = new_axes(ax, title, "training compute 6·N·D, FLOPs (log scale)", "bits per byte (log scale)")
         axes.set(xscale="log", yscale="log")
         axes.grid(visible=False)
         _draw_runs(axes, runs, finished_runs, small=ax is far)
     seen = (0.85 * near.get_ylim()[0], near.get_ylim()[1])
-    for axes, limits in ((near, seen), (far, (LEVELS[0], 8 * LEVELS[-1]))):
-        axes.set_yticks(LEVELS, [f"{level:g}" for level in LEVELS])
+    for axes, levels, limits in ((near, NEAR_LEVELS, seen), (far, FAR_LEVELS, (FAR_LEVELS[0], FAR_LEVELS[-1]))):
+        axes.set_yticks(levels, [f"{level:g}" for level in levels])
         axes.minorticks_off()
         axes.set_ylim(limits)
     far.set_xlim(EDGE_FLOPS)
@@ -113,7 +114,7 @@ def _draw_law(near: "Axes", far: "Axes", flops: Sequence[float], law: Any, colou
 
 def _in_words(law: Any) -> str:
     if law.floor:
-        return f"fit with a floor, {law.floor:.2f} [{law.floor_interval[0]:.2f}, {law.floor_interval[1]:.2f}]"
+        return f"floor {law.floor:.2f} bits per byte [{law.floor_interval[0]:.2f}, {law.floor_interval[1]:.2f}]"
     low, high = law.exponent_interval
     return f"straight, C to the {-law.exponent:.2f} [{-high:.2f}, {-low:.2f}]".replace("-", "−")
 
@@ -127,7 +128,7 @@ def _draw_models(axes: "Axes", measured: Mapping[str, Spot], models: Mapping[str
     ranked = sorted(models.items(), key=lambda pair: pair[1])
     for row, (name, flops) in enumerate(ranked):
         height = top * 0.86 * 0.74 ** (len(ranked) - 1 - row)
-        axes.plot([flops, flops], [LEVELS[0], height], color="grey", lw=1, alpha=0.5, zorder=0)
+        axes.plot([flops, flops], [FAR_LEVELS[0], height], color="grey", lw=1, alpha=0.5, zorder=0)
         axes.plot(flops, height, "|", color="black", markersize=9)
         axes.annotate(words(name), (flops, height), xytext=(-5, 0), ha="right", va="center",
                       textcoords="offset points", fontsize=FONT_POINTS - 3)  # fmt: skip
@@ -140,7 +141,7 @@ def bits_per_byte_bars(rates: Mapping[str, Mapping[str, Any]], ax: "Axes | None"
         rates: kind of text → model → anything with ``value, low, high``.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, "How well is a text foretold?", "bits per byte, with 95 % interval; less is better", "")
+    axes = new_axes(ax, "How well is a text predicted?", "bits per byte, with 95 % interval; less is better", "")
     names = list(next(iter(rates.values()), {}))
     height = 0.8 / max(len(names), 1)
     for place, (name, (colour, _), hatch) in enumerate(zip(names, FORMS, HATCHES, strict=False)):
