@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pricelab.bases import load_base
-from pricelab.by_hand.adapters import Update, at_scales, updates
+from pricelab.by_hand import lora
+from pricelab.by_hand.adapters import Update, at_scales, peft_twin, updates
 from pricelab.files import data_dir
 from pricelab.pricer import Pricer
 from pricelab.training import Recipe, add_adapters
@@ -81,3 +82,12 @@ def test_scale_zero_is_the_base_and_one_is_as_trained(pricer):
     for multiple, same in ((0, pricer.untuned), (1, pricer)):
         assert np.allclose(path[multiple].distribution, same.estimate("Drill Driver, 24 V").distribution, atol=1e-6)
     assert np.abs(path[0.5].distribution - path[1].distribution).max() > 1e-4
+
+
+def test_pefts_twin_answers_as_the_layers_by_hand_do():
+    ours, ids = load_base("tiny", device="cpu", master_weights=True).model, torch.arange(12)[None]
+    torch.manual_seed(1)
+    for layer in lora.inject(ours, lora.ALL_LINEAR, rank=2, alpha=4).values():
+        torch.nn.init.normal_(layer.B, std=0.05)
+    twin = peft_twin(load_base("tiny", device="cpu", master_weights=True).model, ours, rank=2, alpha=4)
+    torch.testing.assert_close(twin(ids).logits, ours(ids).logits)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricelab.plots import panels
-from pricelab.plots.lora import best_errors, rank_sweep, scale_path, size_table, update_sizes
+from pricelab.plots.lora import best_errors, rank_sweep, scale_path, size_table, thin_matrices, update_sizes
 
 MODULES = ("self_attn.q_proj", "self_attn.v_proj", "mlp.up_proj")
 SIZES = {
@@ -35,6 +35,7 @@ def sweep():
 
 FIGURES = {
     "rank_sweep": sweep,
+    "thin_matrices": partial(thin_matrices, 64, 48, 4),
     "update_sizes": partial(update_sizes, SIZES),
     "scale_path": partial(scale_path, {1: estimate(180), 0: estimate(20), 0.5: estimate(250)}, truth=187),
 }
@@ -42,10 +43,10 @@ FIGURES = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_renders_with_labelled_axes_and_leaves_no_state(name):
-    assert renders(FIGURES[name], no_y_label=name == "update_sizes")
+    assert renders(FIGURES[name], no_y_label=name in ("update_sizes", "thin_matrices"))
 
 
-@pytest.mark.parametrize("name", ["update_sizes", "scale_path"])
+@pytest.mark.parametrize("name", ["update_sizes", "scale_path", "thin_matrices"])
 def test_a_figure_can_be_drawn_on_a_panel(name):
     figure, (left, right) = panels(2)
     assert FIGURES[name](ax=right) is figure
@@ -122,3 +123,10 @@ def test_the_path_goes_from_left_to_right_with_a_band_of_each_distribution_itsel
     edges = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert 10 < edges.min() < 20 and 250 < edges.max() < 260  # the distributions', not the estimates' low and high
     assert r"true price \$187" in words(figure) and "untuned" in words(figure)
+
+
+def test_the_matrices_are_drawn_to_scale_with_what_they_count():
+    axes = thin_matrices(64, 48, 4).axes[0]
+    sides = [(box.get_width(), box.get_height()) for box in axes.patches]
+    assert sides == [(48, 64), (4, 64), (48, 4)] and axes.get_aspect() == 1
+    assert "448 numbers learn beside 3,072" in axes.get_title(loc="left")

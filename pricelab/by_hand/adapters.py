@@ -1,6 +1,7 @@
 """A finished adapter, opened: how far it moved each layer, in how many directions, and what it does turned up or down.
 
-Reads adapters that peft loaded, over 4-bit bases too. Making one is left to `training`, LoRA itself to `lora`.
+Reads adapters that peft loaded, over 4-bit bases too; hands one from `lora` over to peft. Making one is left to
+`training`.
 Introduced in notebook 05.
 
 Notation: W (out, in) frozen weights, A (r, in) and B (out, r) the adapter's, ΔW = (α/r) B A its update.
@@ -13,7 +14,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from pricelab.bases import quiet
+from pricelab.by_hand.lora import peft_state
 from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.training import Recipe, add_adapters
+
+
+def peft_twin(base: Any, model: Any, rank: int, alpha: int) -> Any:
+    """The adapter of ``model`` (its layers are `lora.LoRALinear`) put into ``base``, a copy without one, by peft."""
+    from peft import set_peft_model_state_dict
+
+    with quiet():
+        twin = add_adapters(base, Recipe(rank=rank, alpha=alpha))
+        set_peft_model_state_dict(twin, peft_state(model))
+    return twin
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,40 @@ def best_errors(singular_values: Sequence[float] | np.ndarray) -> np.ndarray:
 # ---- figures
 
 
+def thin_matrices(out_features: int, in_features: int, rank: int, ax: "Axes | None" = None) -> "Figure":
+    """W beside B and A, to scale: a frozen (out, in) matrix, and the two that learn, (out, r) and (r, in).
+
+    Args:
+        out_features: rows of W and of B.
+        in_features: columns of W and of A.
+        rank: r, columns of B and rows of A.
+        ax: draw here instead of on a new figure.
+    """
+    from matplotlib.patches import Rectangle
+
+    frozen, learning = out_features * in_features, rank * (out_features + in_features)
+    title = f"{learning:,} numbers learn beside {frozen:,} frozen ones: {learning / frozen:.1%}"
+    axes = new_axes(ax, title, f"drawn to scale: W is {out_features:,} × {in_features:,}, rank r = {rank}", "")
+    gap = 0.12 * in_features
+    b_left = in_features + 2 * gap
+    a_left = b_left + rank + gap
+    boxes = {
+        "W": (0.0, 0.0, in_features, out_features, "0.8"),
+        "B": (b_left, 0.0, rank, out_features, VERMILION),
+        "A": (a_left, out_features - rank, in_features, rank, BLUE),
+    }
+    for name, (x, y, width, height, colour) in boxes.items():
+        axes.add_patch(Rectangle((x, y), width, height, facecolor=colour, edgecolor="black", linewidth=0.8))
+        middle = (x + width / 2, y + height / 2) if name == "W" else (x + width / 2, y - 0.06 * out_features)
+        axes.annotate(name, middle, ha="center", va="center", fontsize=FONT_POINTS + 2)
+    axes.annotate("+", (in_features + gap, out_features / 2), ha="center", va="center", fontsize=FONT_POINTS + 6)
+    axes.set(xlim=(-gap, a_left + in_features + gap), ylim=(-0.15 * out_features, 1.03 * out_features))
+    axes.set(aspect="equal", xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
+    return finished(axes)
+
+
 def rank_sweep(targets: Mapping[str, tuple[Sequence[float], Mapping[int, float]]]) -> "Figure":
     """Singular values of one or two targets, and the error that each rank leaves: the least possible, and as trained.
 
