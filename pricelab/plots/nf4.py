@@ -20,6 +20,7 @@ BOOK_COLOURS = ((BLUE, "-"), (VERMILION, "--"))
 LINE_FORMS = ((BLUE, "o", "-"), (VERMILION, "s", "-"), (BLUE, "o", ":"), (VERMILION, "s", ":"))
 FORMAT_FORMS = ((style.SKY, ""), (style.ORANGE, "//"), (VERMILION, ".."), (BLUE, "xx"))
 BAR = 0.2  # height of a bar; groups are 1 apart
+VISIBLE_BITS = 0.001
 
 
 def code_books(
@@ -130,20 +131,21 @@ def bits_of_a_weight(stores: Mapping[str, Mapping[str, float]], ax: "Axes | None
     """What a 4-bit weight takes, to scale: a bar for each way to store the scales, made of its parts.
 
     Args:
-        stores: name → part → bits a weight, from the largest part to the smallest; up to four parts.
+        stores: name → part → bits a weight, from the largest part to the smallest; those too thin to see are left out.
         ax: draw here instead of on a new figure.
     """
     axes = new_axes(ax, "What a weight takes", "bits a weight", "")
     if ax is None:
         axes.figure.set_size_inches(6.4, 1.9 + 0.6 * len(stores))  # type: ignore[union-attr]
-    drawn: set[str] = set()
+    forms: dict[str, tuple[str, str]] = {}
     for row, parts in enumerate(stores.values()):
         left = 0.0
-        for (part, bits), (colour, hatch) in zip(parts.items(), FORMAT_FORMS, strict=False):
-            label = None if part in drawn else words(part)
-            form: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.4}
-            axes.barh(row, bits, 0.6, left, **form, label=label)
-            drawn.add(part)
+        for part, bits in parts.items():
+            if bits >= VISIBLE_BITS:
+                label = None if part in forms else words(part)
+                colour, hatch = forms.setdefault(part, FORMAT_FORMS[len(forms) % len(FORMAT_FORMS)])
+                form: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.4}
+                axes.barh(row, bits, 0.6, left, **form, label=label)
             left += bits
         axes.annotate(f"{left:.3f}", (left, row), (5, 0), textcoords="offset points", va="center",
                       fontsize=style.FONT_POINTS - 2)  # fmt: skip
