@@ -62,8 +62,9 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
         with quiet():
             _merged(folder, pricer.manifest).save_pretrained(staged)
             pricer.base.tokenizer.save_pretrained(staged)
-        merged = Pricer.from_base(str(staged.resolve()), price_format=pricer.price_format)
-        moved = np.abs(_estimates(merged, texts, progress) - before)
+        kept = {"price_format": pricer.price_format}
+        # without a name, so that nothing maps its file any more when Windows is asked to move the folder
+        moved = np.abs(_estimates(Pricer.from_base(str(staged.resolve()), **kept), texts, progress) - before)
         staged.rename(out)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

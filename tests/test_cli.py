@@ -502,4 +502,4 @@ def test_doctor_leaves_with_1_when_there_is_a_problem(command, monkeypatch):
     code, out, _ = command("doctor", "--json")
     assert code == 1 and json.loads(out)["problems"] == 1
     told = json.loads(out)["checks"][1]
-    assert told == {"name": "torch", "value": "missing", "cure": "pip install torch", "note": ""}
+    assert told == {"name": "torch", "value": "missing", "cure": "pip install torch", "note": "", "package": False}
