@@ -28,7 +28,8 @@ from pricelab.normalise import this_machine
 from pricelab.training import Recipe
 
 BATCH, RANK = 16, 32
-WARM_UP, STEPS, REPEATS = 2, 6, 3
+ITEMS = 960  # an engine that groups texts by length needs a catalog to choose from
+WARM_UP, STEPS, REPEATS = 2, 8, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
 GPU_SHAPE = "Qwen3-1.7B"
 
@@ -56,11 +57,11 @@ class Job:
 class Measured:
     """What a run took."""
 
-    items_per_second: float
+    items_per_second: float  # at the catalog's mean length: batches by length hold longer or shorter items
     tokens_per_second: float  # without padding
     peak_bytes: int  # loading and training, above the process that imported the libraries
     losses: list[float]  # nats a token, of each step, the warm-up's first
-    width: float  # tokens a row, padding included, mean over the timed steps
+    padding: float  # share of the cells of the timed batches
 
 
 class Clock(TrainerCallback):
@@ -80,7 +81,7 @@ def run(job: Job) -> Measured:
     from pricelab.bases import quiet
     from pricelab.profiles import pick_device
 
-    items, clock, seen = work(job), Clock(), []
+    items, clock, seen = work(), Clock(), []
     with quiet():
         warm_up(job)
     with quiet(), peak_memory(pick_device()) as peak, _precision(job.precision):
@@ -90,8 +91,9 @@ def run(job: Job) -> Measured:
         trainer.train()
     seconds, timed = clock.ended - clock.started, seen[WARM_UP : WARM_UP + job.steps]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    rows, tokens, cells = (sum(column) for column in zip(*timed, strict=True))
-    return Measured(rows / seconds, tokens / seconds, peak.bytes, losses, cells / rows)
+    tokens, cells = (sum(column) for column in zip(*timed, strict=True))
+    mean = np.mean([len(row["input_ids"]) for row in trainer.train_dataset])
+    return Measured(tokens / seconds / mean, tokens / seconds, peak.bytes, losses, 1 - tokens / cells)
 
 
 def alone(job: Job) -> Measured:
@@ -103,14 +105,14 @@ def warm_up(job: Job) -> None:
     """Train a toy in the same way, so that importing libraries counts neither as time nor as memory."""
     toy = replace(job, base="tiny", steps=0)
     with _precision(job.precision):
-        {"pricelab": ours, "trl": theirs}[job.engine](toy, work(toy), Clock()).train()
+        {"pricelab": ours, "trl": theirs}[job.engine](toy, work(), Clock()).train()
 
 
-def work(job: Job) -> list[Any]:
-    """The products of a run, as many as its steps take."""
+def work() -> list[Any]:
+    """The products of a run; its steps take a part of them."""
     from pricelab.catalog import load_catalog
 
-    return load_catalog("workshop")["train"][: BATCH * (WARM_UP + job.steps)]
+    return load_catalog("workshop")["train"][:ITEMS]
 
 
 def recipe() -> Recipe:
@@ -129,6 +131,7 @@ def ours(job: Job, items: list[Any], clock: Any) -> Any:
     examples = {"train": encode(base.tokenizer, items, settings.max_text_tokens), "validation": []}
     folder = Path(tempfile.mkdtemp())
     arguments = trainer_arguments(base, settings, folder, seed=0, keep=False, validated=False)
+    arguments.max_steps = WARM_UP + job.steps
     trainer = _in_order(PriceTrainer, job)(model, base, examples, settings, arguments, price_loss, None)
     trainer.add_callback(clock)
     return trainer
@@ -155,7 +158,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     rows = [{"prompt": f"{item.text.strip()}{SUFFIX}", "completion": str(whole_dollars(item.price))} for item in items]
     arguments = SFTConfig(
-        output_dir=tempfile.mkdtemp(), num_train_epochs=1, per_device_train_batch_size=BATCH,
+        output_dir=tempfile.mkdtemp(), max_steps=WARM_UP + job.steps, per_device_train_batch_size=BATCH,
         learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=settings.warmup,
         gradient_checkpointing=job.checkpointing, bf16=dtype != torch.float32, use_cpu=device == "cpu", seed=0,
         save_strategy="no", logging_steps=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
@@ -194,14 +197,14 @@ def _same_adapters(model: Any) -> None:
         weights[name].data.copy_(start)
 
 
-def _note_batches(trainer: Any, seen: list[tuple[int, int, int]]) -> None:
-    """Note rows, tokens and cells (padding included) of each batch."""
+def _note_batches(trainer: Any, seen: list[tuple[int, int]]) -> None:
+    """Note tokens and cells (padding included) of each batch."""
     collate = trainer.data_collator
 
     def noting(rows: Any) -> Any:
         batch = collate(rows)
         mask = batch["attention_mask"]
-        seen.append((len(rows), int(mask.sum()), mask.numel()))
+        seen.append((int(mask.sum()), mask.numel()))
         return batch
 
     trainer.data_collator = noting
@@ -286,7 +289,7 @@ def summary(runs: list[Measured]) -> dict[str, Any]:
         "items_per_second": spread([one.items_per_second for one in runs]),
         "tokens_per_second": spread([one.tokens_per_second for one in runs]),
         "peak_bytes": spread([float(one.peak_bytes) for one in runs]),
-        "width": spread([one.width for one in runs]),
+        "padding": spread([one.padding for one in runs]),
     }
 
 

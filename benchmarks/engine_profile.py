@@ -56,7 +56,7 @@ def profile(job: Job) -> dict[str, Any]:
                 watching.stop()
 
     warm_up(job)
-    trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, work(job), LastStep())
+    trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, work(), LastStep())
     trainer.train()
     spent: dict[str, float] = defaultdict(float)
     operations = []
