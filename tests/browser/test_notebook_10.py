@@ -15,7 +15,7 @@ def test_it_runs_to_its_end_without_an_error(notebook):
     notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
     assert notebook.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
     last = notebook.page.locator(".jp-CodeCell").last
-    last.locator(".jp-OutputArea img").wait_for(timeout=60_000)
+    last.get_by_role("button", name="Estimate price").wait_for(timeout=60_000)
 
 
 def test_the_predictor_stands_where_its_picture_stood_and_answers(notebook):
