@@ -62,9 +62,9 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
         with quiet():
             _merged(folder, pricer.manifest).save_pretrained(staged)
             pricer.base.tokenizer.save_pretrained(staged)
-        kept = {"price_format": pricer.price_format}
-        # without a name, so that nothing maps its file any more when Windows is asked to move the folder
-        moved = np.abs(_estimates(Pricer.from_base(str(staged.resolve()), **kept), texts, progress) - before)
+        merged = str(staged.resolve())
+        # a predictor without a name: none maps the file any more when Windows is asked to move the folder
+        moved = np.abs(_estimates(Pricer.from_base(merged, price_format=pricer.price_format), texts, progress) - before)
         staged.rename(out)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
