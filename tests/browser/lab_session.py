@@ -211,10 +211,20 @@ class Predictor(Lab):
         return self.form.get_by_role("button", name="Estimate price")
 
     def ask(self, text: str, shows: str) -> None:
-        """Put in a description, press the button and wait until the form shows some words, and all answers."""
+        """Put in a description, press the button and wait until the form shows some words about it, and all answers.
+
+        An answer must repeat the text: the last one may show the same words until the new one comes.
+        """
         self.box.fill(text)
         self.button.click()
-        self.result.filter(has_text=shows, has_not_text="Estimating…").wait_for(timeout=30_000)
+        echo = self.page.locator(".pricelab-echo").filter(has_text=f"“{as_shown(text.strip())[:100]}")
+        about = self.result.filter(has=echo).or_(self.form.locator(".pricelab-out[role=alert]"))
+        about.filter(has_text=shows, has_not_text="Estimating…").wait_for(timeout=30_000)
+
+
+def as_shown(text: str) -> str:
+    """What the page shows of a text: control characters as their visible signs."""
+    return "".join(chr(0x2400 + ord(c)) if ord(c) < 32 and c not in "\t\n" else c for c in text)
 
 
 class Guide(Lab):

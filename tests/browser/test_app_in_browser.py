@@ -5,8 +5,9 @@ import io
 
 import pytest
 from axe_check import violations
+from lab_session import as_shown
 from predictor_parts import NAMES, close_parts, open_part, saved, upload
-from test_predictor import HOSTILE, as_shown
+from test_predictor import HOSTILE
 
 pytestmark = pytest.mark.browser
 DRILL = "Cordless drill driver kit, 18 V, two batteries"

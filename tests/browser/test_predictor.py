@@ -1,6 +1,7 @@
 """The price predictor in JupyterLab, in a real browser: it answers, refuses in words, and executes no text."""
 
 import pytest
+from lab_session import as_shown
 from predictor_parts import close_parts, open_part
 
 pytestmark = pytest.mark.browser
@@ -115,11 +116,6 @@ HOSTILE = {
     "one long word": "x" * 150,
     "not a character": "a\ufffeb \ufdd0 \U0010ffff",
 }
-
-
-def as_shown(text):
-    """What the page shows of a text: control characters as their visible signs."""
-    return "".join(chr(0x2400 + ord(c)) if ord(c) < 32 and c not in "\t\n" else c for c in text)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
