@@ -6,9 +6,9 @@
 
 ``PYTHON`` names the interpreter to build with, by default the one that runs this; ``TORCH`` the torch to install, such
 as ``torch==2.11.0``. An environment is built once, in the cache, and again when these, its pins or pyproject.toml
-change. Results with their times go to ``data/results/environments.json``. What a test needs besides is installed
-without touching what is there; tests of extras that no notebook uses, browser tests and checks of text stay with
-`make test`.
+change; pricelab itself is installed anew each time. Results with their times go to ``data/results/environments.json``,
+those with another interpreter to a row of their own. What a test needs besides is installed without touching what is
+there; tests of extras that no notebook uses, browser tests and checks of text stay with `make test`.
 """
 
 import hashlib
@@ -46,13 +46,14 @@ shell.run_cell(cell.source.replace('SOURCE = ""', f'SOURCE = "{sys.argv[2]}"')).
 """
 
 
-def build(name: str, interpreter: str, torch: str) -> tuple[Path, dict[str, Any]]:
-    """The Python of the environment, and what building it took; an environment that is there is used again."""
+def build(name: str, row: str, interpreter: str, torch: str) -> tuple[Path, dict[str, Any]]:
+    """The Python of the environment for ``row``, and what building it took; one that is there is used again."""
     pins = colab_pins(torch) if name == "colab" else torch or "torch"
     wanted = hashlib.sha256(f"{interpreter}\n{pins}".encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    folder = cache_dir() / "environments" / name
+    folder = cache_dir() / "environments" / row.replace(", Python ", "-")
     python, noted = folder / "bin" / "python", folder / "built.json"
     if noted.is_file() and (before := read_json(noted))["sha256"] == wanted:
+        _pip(python, "--no-deps", "--force-reinstall", str(ROOT))  # kernels import what is installed
         return python, before
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
@@ -103,16 +104,18 @@ def test(python: Path, *arguments: str) -> dict[str, Any]:
     return {"passed": counts.get("passed", 0), "failed": failed, "seconds": round(time.monotonic() - started)}
 
 
-def measure(name: str, interpreter: str, torch: str) -> int:
-    """Build, test, note the results; how many tests failed."""
-    python, built = build(name, interpreter, torch)
+def measure(name: str, row: str, interpreter: str, torch: str) -> int:
+    """Build, test, note the results in ``row``; how many tests failed."""
+    python, built = build(name, row, interpreter, torch)
     units = test(python, *(f"--ignore={place}" for place in LEFT_OUT), "--ignore=tests/test_notebooks.py")
     notebooks = test(python, "tests/test_notebooks.py", "-k", "runs_alone")
     found = {package.lower(): version for package, version in versions(python).items()}
     seconds = {key: value for key, value in built.items() if key != "sha256"}
-    asked = subprocess.run([python, "--version"], check=True, capture_output=True, encoding="utf-8").stdout
-    note(name, {"python": asked.split()[1], **seconds, "unit tests": units, "notebooks": notebooks,
-                "versions": {package: found.get(package.lower(), "") for package in SHOWN}})  # fmt: skip
+    facts = {"python": _version(python).removeprefix("Python "), **seconds, "unit tests": units}
+    note(
+        row,
+        {**facts, "notebooks": notebooks, "versions": {package: found.get(package.lower(), "") for package in SHOWN}},
+    )
     return units["failed"] + notebooks["failed"]
 
 
@@ -159,6 +162,11 @@ def _set_up(python: Path) -> dict[str, Any]:
     return {"set_up_seconds": round(time.monotonic() - started, 1)}
 
 
+def _version(python: str | Path) -> str:
+    """Such as ``Python 3.13.0``."""
+    return subprocess.run([python, "--version"], check=True, capture_output=True, encoding="utf-8").stdout.strip()
+
+
 def _pip(python: Path, *arguments: str) -> None:
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
     subprocess.run(command, check=True)
@@ -172,8 +180,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in ("colab", "latest"):
         print("give one of: colab, latest, --page", file=sys.stderr)
         return 2
-    asked = os.environ.get("PYTHON", sys.executable), os.environ.get("TORCH", "")
-    return min(1, measure(arguments[0], *asked))
+    interpreter = os.environ.get("PYTHON", "")
+    row = f"{arguments[0]}, {_version(interpreter)}" if interpreter else arguments[0]
+    return min(1, measure(arguments[0], row, interpreter or sys.executable, os.environ.get("TORCH", "")))
 
 
 if __name__ == "__main__":

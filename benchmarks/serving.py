@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,6 @@ def faults(texts: list[str]) -> list[dict[str, str]]:
     folder, told = ROOT / "data" / "adapters" / "tiny", []
     with running(lambda: start(folder), limits=SMALL) as server:
         url = f"{server.url}/price"
-        many = threading.Thread(target=lambda: ask_at_once(server.url, texts, 30))
         cases = {
             "malformed JSON": lambda: _words(httpx.post(url, content=b"{", headers=JSON)),
             "10 MB body": lambda: _words(httpx.post(url, content=b'"' + b"x" * 10_000_000 + b'"', headers=JSON)),
@@ -89,11 +87,9 @@ def faults(texts: list[str]) -> list[dict[str, str]]:
         for name, ask in cases.items():
             told.append({"fault": name, "outcome": ask()})
             assert httpx.post(url, json={"description": "a drill"}).status_code == 200, name
-        many.start()
-        above = ask_at_once(server.url, texts, 30)
-        many.join()
+        above = ask_at_once(server.url, texts, 60)
         told.append({"fault": "60 clients, 8 places in the queue", "outcome": f"statuses {above.statuses}"})
-        assert set(above.statuses) <= {200, 429}
+        assert set(above.statuses) == {200, 429}
     return told + _bad_folders(folder)
 
 
