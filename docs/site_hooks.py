@@ -32,7 +32,7 @@ LAYERS = {
     "What learns": """recipe choices finetuning training price_trainer backbone adapters artifacts card checkpoints
         run_folder saving progress interruption stopping divergence splitting room quantised compiling outlook
         processes sharing fsdp trackers sweeping sweep_journal sweep_report""",
-    "What answers": """pricer decoding intervals read_outs blend probe states scope why batch answer_journal
+    "What answers": """pricer estimates decoding intervals read_outs blend probe states scope why batch answer_journal
         many_workers export""",
     "What judges": """evaluation scores bootstrap breakdown comparison coverage power baselines/* choosing verdict
         leaderboard costs/* ways trials forgetting mishaps swaps privacy monitoring decision/*""",

@@ -71,7 +71,7 @@ def _print_estimate(answer: Any, as_json: bool) -> None:
     if answer.estimate != answer.estimate:  # NaN: there was nothing to estimate
         raise ValueError(answer.warning)
     if as_json:
-        print(as_json_text({name: getattr(answer, name) for name in ("estimate", "low", "high", "warning")}))
+        print(as_json_text({name: getattr(answer, name) for name in ("estimate", "low", "high", "warning", "unread")}))
         return
     estimate, low, high = (_dollars(price) for price in (answer.estimate, answer.low, answer.high))
     print(f"{estimate} (80 % interval {low} to {high})")

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pricelab.catalog import Item, load_catalog, load_items
+from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
 from pricelab.items import out_of_range
-from pricelab.pricer import DIGITS, PriceEstimate, Pricer
+from pricelab.pricer import DIGITS, Pricer
 from pricelab.show import html_table, html_text, text_table
 
 

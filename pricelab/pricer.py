@@ -7,7 +7,7 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +16,7 @@ import numpy as np
 from pricelab.backbone import autocast, causal_lm
 from pricelab.bases import Base, load_base, quiet
 from pricelab.decoding import price_distribution
+from pricelab.estimates import PriceEstimate, nothing_to_price
 from pricelab.intervals import Calibration, raw_interval
 from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.profiles import pick_precision
@@ -25,25 +26,9 @@ from pricelab.states import by_length, pool
 
 DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
-_Read = tuple[np.ndarray, np.ndarray, Calibration | None, Sequence[str | None]]
-"""Of B texts: medians (B,), distributions (B, P), their calibration, and what a read-out holds against each text."""
-
-
-@dataclass(frozen=True)
-class PriceEstimate:
-    """What the predictor says about one description."""
-
-    estimate: float  # US dollars: the median; NaN when there was nothing to price
-    low: float  # US dollars: lower end of the interval
-    high: float  # US dollars: upper end
-    distribution: np.ndarray  # (P,): probability of each of the prices, by default $1 … $999
-    warning: str | None = None  # what to know before trusting the number
-    prices: np.ndarray = field(default_factory=lambda: WHOLE_DOLLARS.prices, repr=False)  # (P,), in US dollars
-
-    @property
-    def mean(self) -> float:
-        """Mean of the distribution, in US dollars."""
-        return float(self.distribution @ self.prices)
+_Read = tuple[np.ndarray, np.ndarray, np.ndarray, Calibration | None, Sequence[str | None]]
+"""Of B texts: medians (B,), distributions (B, P) and what of them went unread (B,), their calibration, and what a
+read-out holds against each text."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +128,7 @@ class Pricer:
             return self.estimate([descriptions])[0]
         texts = _texts(descriptions)
         prompts = [self.prompt_ids(text) for text in texts]
-        answers = [_nothing_to_price(self.price_format.prices) for _ in texts]
+        answers = [nothing_to_price(self.price_format.prices) for _ in texts]
         waiting = (i for i, text in enumerate(texts) if text)
         for batch in by_length(waiting, [ids for ids, _ in prompts], "pricing", progress):
             found = self._batch([texts[i] for i in batch], [prompts[i] for i in batch])
@@ -175,7 +160,7 @@ class Pricer:
 
     def _batch(self, texts: list[str], prompts: list[tuple[list[int], bool]]) -> list[PriceEstimate]:
         read = self._read_blend if self.read_out == BLEND else self._read_digits
-        median, distribution, calibration, unlike = read(texts, [ids for ids, _ in prompts])
+        median, distribution, unread, calibration, unlike = read(texts, [ids for ids, _ in prompts])
         prices = self.price_format.prices
         low, high = raw_interval(distribution, prices=prices)
         if calibration is not None:
@@ -183,25 +168,27 @@ class Pricer:
         lowest, highest = self.price_format.range
         low, high = np.minimum(low, median).clip(min=lowest), np.maximum(high, median).clip(max=highest)
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
-        columns = zip(median, low, high, distribution, warnings, strict=True)
-        answers = [PriceEstimate(float(m), float(lo), float(hi), d, w, prices) for m, lo, hi, d, w in columns]
+        columns = zip(median, low, high, distribution, warnings, unread, strict=True)
+        answers = [
+            PriceEstimate(float(m), float(lo), float(hi), d, w, prices, float(u)) for m, lo, hi, d, w, u in columns
+        ]
         return [self.scope.judge(*one) for one in zip(texts, answers, unlike, strict=True)]
 
     def _read_digits(self, texts: list[str], prompts: list[list[int]]) -> _Read:
         tokenizer, wanted = self.base.tokenizer, self.price_format
         numbers, pad = number_tokens(tokenizer, wanted), tokenizer.pad_token_id
         with self.running():
-            distribution, _ = price_distribution(self.model, prompts, numbers, pad, price_format=wanted)
+            distribution, unread = price_distribution(self.model, prompts, numbers, pad, price_format=wanted)
         half = distribution.cumsum(1) >= 0.5
         # NaN: no probabilities, arithmetic overflowed
         median = np.where(half.any(1), wanted.prices[half.argmax(1)], np.nan)
-        return median, distribution, self.calibration, [None] * len(texts)
+        return median, distribution, unread, self.calibration, [None] * len(texts)
 
     def _read_blend(self, texts: list[str], prompts: list[list[int]]) -> _Read:
         with self.bare.running():
             states = pool(self.model, prompts, self.base.tokenizer.pad_token_id)
         median, distribution = self.blend.read(states, self.ridge.predict(texts), self.price_format)
-        return median, distribution, self.blend.calibration, self.blend.unlike(states)
+        return median, distribution, np.zeros(len(texts)), self.blend.calibration, self.blend.unlike(states)
 
     def _warning(self, text_was_cut: bool, estimate: float) -> str | None:
         if np.isnan(estimate):
@@ -254,9 +241,3 @@ def _any_price(price_format: PriceFormat) -> Scope:
     """The limits of a predictor that has learned none: an item that says nothing may have any price of the format."""
     low, high = price_format.range
     return Scope(low=low, high=high)
-
-
-def _nothing_to_price(prices: np.ndarray) -> PriceEstimate:
-    nan = float("nan")
-    words = "the description is empty: nothing to price"
-    return PriceEstimate(nan, nan, nan, np.full(len(prices), nan), words, prices)

@@ -22,7 +22,7 @@ from pricelab.text_faults import without_markup
 
 if TYPE_CHECKING:
     from pricelab.baselines.ridge import TfidfRidge
-    from pricelab.pricer import PriceEstimate
+    from pricelab.estimates import PriceEstimate
 
 RAREST = 0.01  # quantile of the calibration texts' familiarity that new texts are compared with
 LENIENCE = 0.8  # share of it that is still in scope: new kinds of products have some words of their own

@@ -12,9 +12,10 @@ import numpy as np
 
 from pricelab.bootstrap import dollars
 from pricelab.catalog import Item
+from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, paired_difference
 from pricelab.power import detectable, items_needed
-from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.pricer import Pricer
 from pricelab.show import html_table, html_text, text_table
 
 # Test items: of 400 simulated tests of log-normal errors the 95 % interval held the true mean in 88–90 % (n = 20, 43)

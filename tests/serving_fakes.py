@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from pricelab.pricer import PriceEstimate
+from pricelab.estimates import PriceEstimate
 
 NAN = float("nan")
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import pricelab
 from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
+from pricelab.estimates import PriceEstimate
 from pricelab.price_format import WHOLE_DOLLARS
-from pricelab.pricer import PriceEstimate
 
 COMMANDS = ("doctor", "run", "catalog", "pretrain", "finetune", "sweep", "predict", "evaluate", "serve", "app")
 NAN = float("nan")
@@ -158,7 +158,7 @@ def test_predict_prints_an_estimate_with_its_interval(command, pricer):
 
 def test_predict_as_json(command, pricer):
     out = json.loads(command("predict", "run", "a red chair", "--json")[1])
-    assert out == {"estimate": 11.0, "low": 5.5, "high": 16.5, "warning": None}
+    assert out == {"estimate": 11.0, "low": 5.5, "high": 16.5, "warning": None, "unread": 0.0}
 
 
 def test_an_empty_description_is_an_error_not_a_price(command, pricer):

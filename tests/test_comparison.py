@@ -9,8 +9,8 @@ import pytest
 
 from pricelab.catalog import Item
 from pricelab.comparison import best_possible_error, compare, compare_estimates, saved_on_shared, score_each
+from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import floor_mae
-from pricelab.pricer import PriceEstimate
 
 PRICES = np.array([10.0, 20.0, 40.0, 80.0] * 5)
 ITEMS = [Item(str(i), f"thing {i}", price, expected_price=price, noise_sigma=0.3) for i, price in enumerate(PRICES)]

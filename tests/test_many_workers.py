@@ -28,7 +28,7 @@ def maker(kill_once=None):
     def load(folder):
         import numpy as np
 
-        from pricelab.pricer import PriceEstimate
+        from pricelab.estimates import PriceEstimate
 
         class ByLength:
             def estimate(self, texts):

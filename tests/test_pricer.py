@@ -97,6 +97,13 @@ def test_the_interval_holds_the_estimate_which_is_the_median(untuned, offset):
         assert one.mean == pytest.approx((one.distribution * PRICES_USD).sum())
 
 
+def test_what_was_not_read_is_said_with_each_answer(untuned):
+    from pricelab.decoding import CUT
+
+    answers = untuned.estimate(["Cordless drill driver kit, 18 V", "Tea towel, linen", ""])
+    assert all(0 < answer.unread <= CUT + 1e-6 for answer in answers[:2]) and answers[2].unread == 0
+
+
 def test_a_calibrated_interval_is_the_raw_one_moved_on_log_price(untuned):
     import dataclasses
 

@@ -11,7 +11,8 @@ from pricelab import general
 from pricelab.baselines import TfidfRidge
 from pricelab.baselines.terms import BLOCKS
 from pricelab.catalog import load_catalog
-from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.estimates import PriceEstimate
+from pricelab.pricer import Pricer
 from pricelab.scope import _WORD, Scope, learn_scope, word_familiarity
 
 PRODUCTS = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pricelab.catalog import Item
-from pricelab.pricer import PriceEstimate
+from pricelab.estimates import PriceEstimate
 from pricelab.verdict import judge
 
 RNG = np.random.default_rng(4)

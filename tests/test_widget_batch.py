@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pages import Page
 
 from pricelab.batch import ADDED_COLUMNS, predict_file
-from pricelab.pricer import PriceEstimate
+from pricelab.estimates import PriceEstimate
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_batch import CHUNK, MAX_BYTES, BatchState
 from pricelab.widgets.predictor_batch_tab import BatchTab, page

@@ -11,10 +11,10 @@ import pytest
 from pages import Page, leaves
 
 from pricelab import edits, why
+from pricelab.estimates import PriceEstimate
 from pricelab.files import data_dir
 from pricelab.intervals import quantile
 from pricelab.items import Item
-from pricelab.pricer import PriceEstimate
 from pricelab.pricer import Pricer as RealPricer
 from pricelab.widgets import PricePredictor
 from pricelab.widgets.predictor_history import COLUMNS, SHOWN_ENTRIES, History, page

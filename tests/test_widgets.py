@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pages import leaves
 
+from pricelab.estimates import PriceEstimate
 from pricelab.price_format import PriceFormat
-from pricelab.pricer import PriceEstimate
 from pricelab.widgets import PredictorState, PricePredictor, cards
 from pricelab.widgets.predictor_examples import EXAMPLES, by_category
 from pricelab.widgets.predictor_state import MAX_CHARACTERS

@@ -14,8 +14,9 @@ import numpy as np
 from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.tuning import MIN_ROWS, best, cross_validate
 from pricelab.bases import Base
+from pricelab.estimates import PriceEstimate
 from pricelab.items import PRICE_RANGE
-from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.pricer import Pricer
 from pricelab.states import POOLINGS, pooled_states
 
 STRENGTHS = (10.0, 100.0, 1_000.0, 10_000.0)  # of the ridge, on standardised states

@@ -16,7 +16,8 @@ import torch
 
 from pricelab.bases import quiet
 from pricelab.by_hand.lora import peft_state
-from pricelab.pricer import PriceEstimate, Pricer
+from pricelab.estimates import PriceEstimate
+from pricelab.pricer import Pricer
 from pricelab.training import Recipe, add_adapters
 
 
