@@ -60,6 +60,12 @@ class Need:
         mapped = 2.0 * self.plan.shape.linear if self.cpu and self.plan.method == "qlora" else 0.0
         return self.bytes + mapped
 
+    def told(self, free: float) -> str:
+        """The peak in words, of it what must be free where that is less, and what is ``free``."""
+        where = "memory" if self.cpu else "GPU memory"
+        part = f", of which {human_bytes(self.bytes)} must be free" if self.peak > self.bytes else ""
+        return f"{human_bytes(self.peak)} of {where}{part}, and {human_bytes(free)} are free"
+
 
 def memory_needed(
     shape: Shape, method: str, recipe: Recipe, length: int, labels: int = 0, device: str | None = None, shards: int = 1
@@ -121,13 +127,11 @@ def check_room(
     except ValueError:  # another architecture, or adapters on layers that `Shape` doesn't know
         return ""
     free = free_bytes(pick_device())
-    where = "memory" if need.cpu else "GPU memory"
-    told = f"{human_bytes(need.bytes)} of {where}, and {human_bytes(free)} are free"
     if need.bytes <= free:
-        return f"needs about {told}"
+        return f"needs about {need.told(free)}"
     cures = list(_cures(need, base, recipe, USABLE * free))
     raise ValueError(
-        f"training {base} by {method} with {recipe.batch_size} items at once needs about {told}; "
+        f"training {base} by {method} with {recipe.batch_size} items at once needs about {need.told(free)}; "
         + (f"use {', or '.join(cures)}" if cures else "nothing smaller fits either, so free some memory first")
     )
 

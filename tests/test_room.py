@@ -13,6 +13,7 @@ from pricelab import finetuning, room
 from pricelab.bases import EAGER_UP_TO_TOKENS, REGISTRY, load_tokenizer, place_of
 from pricelab.costs import SHAPES
 from pricelab.costs.measured import live_tensors
+from pricelab.costs.units import human_bytes
 from pricelab.finetuning import finetune
 from pricelab.recipe import METHODS, Recipe
 from pricelab.room import KNOWN, check_room, free_bytes, longest, memory_needed
@@ -108,10 +109,31 @@ def test_the_longest_example_is_found_with_its_labels(tokenizer, toy_catalog):
     assert 20 < length < 40 and 2 <= labels <= 4  # digits and the end
 
 
-def test_enough_room_is_said_in_a_line(toy_catalog, tokenizer, free):
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("device", "where"), [("cpu", "memory"), ("cuda", "GPU memory")])
+def test_enough_room_is_said_in_a_line_with_the_peak_that_is_measured(
+    toy_catalog, tokenizer, free, monkeypatch, method, device, where
+):
+    monkeypatch.setattr(room, "pick_device", lambda: device)
+    monkeypatch.setattr(room, "pick_precision", lambda device: (torch.bfloat16, "for the test"))
     free(50e9)
-    said = check_room("tiny", "qlora", RECIPE, toy_catalog["train"], tokenizer)
-    assert said.startswith("needs about ") and said.endswith("of memory, and 50 GB are free")
+    need = memory_needed(SHAPES["tiny"], method, RECIPE, *longest(tokenizer, toy_catalog["train"], RECIPE))
+    said = check_room("tiny", method, RECIPE, toy_catalog["train"], tokenizer)
+    part = f", of which {human_bytes(need.bytes)} must be free" if (device, method) == ("cpu", "qlora") else ""
+    assert said == f"needs about {human_bytes(need.peak)} of {where}{part}, and 50 GB are free"
+
+
+def test_what_the_system_takes_back_need_not_be_free(toy_catalog, tokenizer, free, monkeypatch):
+    monkeypatch.setattr(room, "load_config", lambda *place: SMOL.config())
+    monkeypatch.setattr(room, "pick_device", lambda: "cpu")
+    need = memory_needed(SMOL, "qlora", RECIPE, *longest(tokenizer, toy_catalog["train"], RECIPE))
+    asked = ("tiny", "qlora", RECIPE, toy_catalog["train"], tokenizer)
+    free(need.bytes + 1)
+    told = f"needs about {human_bytes(need.peak)} of memory, of which {human_bytes(need.bytes)} must be free"
+    assert need.peak > need.bytes + 1 and check_room(*asked).startswith(told)
+    free(need.bytes - 1)
+    with pytest.raises(ValueError, match=told):
+        check_room(*asked)
 
 
 def test_what_does_not_fit_is_refused_with_the_largest_batch_that_does(toy_catalog, tokenizer, free, monkeypatch):
