@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-TOKEN_VARIABLE = "PRICELAB_TOKEN"  # an argument would be seen by everybody who lists processes
+from pricelab.serving.settings import TOKEN_VARIABLE
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]

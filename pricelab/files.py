@@ -16,7 +16,7 @@ def data_dir() -> Path:
     """The folder of shipped data: ``data/`` beside the package in a checkout, inside it in an installed wheel."""
     package = Path(__file__).parent
     for folder in (package.parent / "data", package / "data"):
-        if (folder / "catalog").is_dir():
+        if (folder / "catalog").is_dir() or (folder / "tiny-base").is_dir():  # a container may carry the base alone
             return folder
     raise FileNotFoundError(f"no data folder beside or inside {package}; install pricelab from its repository")
 

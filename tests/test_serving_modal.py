@@ -1,19 +1,67 @@
 """The Modal class without an account: what is set, what ``.local()`` answers, and its HTTP interface."""
 
 import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from serving_fakes import FakePricer
 
 from pricelab import Pricer
+from pricelab.files import data_dir
 from pricelab.serving import Limits, modal_app
 from pricelab.serving.app import Threadside
 from pricelab.serving.starting import Started
 
 TEXTS = ["a hand drill, 18 V", "", "a bench vice"]
+PROJECT = data_dir().parent
+CONTAINER = """
+import builtins, json, sys
+from importlib.metadata import packages_distributions
+
+
+class Modal:
+    '''The package modal, without what it brings along: decorators change nothing.'''
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, *given, **named):
+        return given[0] if given and callable(given[0]) else named.get("default", self)
+
+
+def only_the_images(name, globals=None, locals=None, fromlist=(), level=0):
+    '''Import for pricelab's modules what the image holds, and nothing else.'''
+    owners = {owner.lower().replace("_", "-") for owner in KNOWN.get(name.partition(".")[0], ())}
+    asks = (globals or {}).get("__name__", "").startswith("pricelab")
+    if asks and owners and not owners & {"pricelab", *there}:
+        raise ModuleNotFoundError(f"the image has no {name}", name=name)
+    return everything(name, globals, locals, fromlist, level)
+
+
+KNOWN, everything, there = packages_distributions(), builtins.__import__, ["modal"]
+sys.modules["modal"] = Modal()
+builtins.__import__ = only_the_images
+from pricelab.serving.modal_app import PACKAGES, Predictor
+
+there += [name.lower().replace("_", "-") for name in PACKAGES]
+predictor = Predictor()
+predictor.folder = sys.argv[1]
+predictor.load()
+answer = predictor.price("a hand drill")
+routes = [route.path for route in predictor.web().routes]
+predictor.close()
+print(json.dumps({"answer": answer, "routes": routes}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +107,35 @@ def test_every_package_of_the_image_is_pinned_to_what_runs_here():
     assert all([one.operator for one in pin.specifier] == ["=="] and "+" not in str(pin) for pin in pins)
 
 
+def test_the_image_holds_what_the_project_says_that_serving_needs():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    library, extra = (
+        {canonicalize_name(Requirement(line).name) for line in lines}
+        for lines in (project["dependencies"], project["optional-dependencies"]["serve"])
+    )
+    there = {canonicalize_name(name) for name in modal_app.PACKAGES}
+    assert extra - there == {"httpx"}  # the clients' side, which no container is
+    assert there <= library | extra
+
+
+def test_a_container_with_nothing_but_the_image_loads_and_answers(tmp_path):
+    """A process with the .py files and the base `tiny` alone, which finds no other package than the image's."""
+    shutil.copytree(PROJECT / "pricelab", tmp_path / "pricelab", ignore=only_python)
+    shutil.copytree(data_dir() / "tiny-base", tmp_path / "data" / "tiny-base")
+    (tmp_path / "container.py").write_text(CONTAINER, encoding="utf-8")
+    command = [sys.executable, "container.py", str(data_dir() / "adapters" / "tiny")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert 1 <= found["answer"]["estimate"] <= 999 and {"/price", "/prices", "/docs"} <= set(found["routes"])
+
+
+def only_python(folder, names):
+    """What `add_local_python_source` leaves out."""
+    return [name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()]
+
+
 @pytest.mark.parametrize(
     ("environment", "names"),
     [({}, 0), ({"PRICELAB_MODAL_GATED": "1"}, 1), ({"PRICELAB_MODAL_GATED": "1", "PRICELAB_MODAL_TOKEN": "1"}, 2)],
@@ -77,3 +154,26 @@ def test_a_gpu_comes_from_the_environment_and_ends_the_memory_snapshot(monkeypat
     finally:
         monkeypatch.delenv("PRICELAB_MODAL_GPU")
         assert importlib.reload(modal_app).GPU is None
+
+
+def test_a_container_sees_the_settings_of_the_deployment(monkeypatch):
+    """It imports the module again with the image's environment; Modal refuses one that then asks for other secrets."""
+    given = {"PRICELAB_MODAL_GPU": "L4", "PRICELAB_MODAL_GATED": "1", "PRICELAB_MODAL_TOKEN": "1"}
+    for name in given:
+        monkeypatch.delenv(name, raising=False)
+    assert not set(given) & set(modal_app.environment())
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    inside = modal_app.environment()
+    assert inside["PRICELAB_CACHE"].startswith(modal_app.MODELS)
+    for name in given:
+        monkeypatch.delenv(name)
+    for name, value in inside.items():
+        monkeypatch.setenv(name, value)
+    try:
+        module = importlib.reload(modal_app)
+        assert module.GPU == "L4" and module.LIMITS.max_batch == 64 and len(module.secrets()) == 2
+    finally:
+        for name in inside:
+            monkeypatch.delenv(name)
+        importlib.reload(modal_app)

@@ -7,7 +7,8 @@
 ``docs/serving-modal.md`` walks through it. Without an account the class runs here:
 ``Predictor(folder=…).price.local(…)``. Introduced in notebook 11.
 
-What is set when the module is imported, from the environment of ``modal deploy``:
+What is set when the module is imported, from the environment of ``modal deploy``; the image hands it on, because a
+container imports the module again:
 
 - ``PRICELAB_MODAL_GPU``: a GPU by Modal's name, such as ``T4`` or ``L4``; without it the container has a CPU.
 - ``PRICELAB_MODAL_GATED=1``: the base is gated, so the secret ``huggingface`` (with ``HF_TOKEN``) is attached.
@@ -20,15 +21,16 @@ from typing import Any
 
 import modal
 
-from pricelab.cli_serving import TOKEN_VARIABLE
-from pricelab.serving.settings import Limits
+from pricelab.files import data_dir
+from pricelab.serving.settings import TOKEN_VARIABLE, Limits
 
 MODELS = "/models"  # where the volume is mounted: the adapter's folder and the base's cache
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "accelerate", "safetensors", "tokenizers", "gguf", "numpy",
-    "scipy", "scikit-learn", "pandas", "huggingface_hub", "platformdirs", "psutil", "tqdm", "fastapi", "pydantic",
-    "uvicorn",
+    "scipy", "scikit-learn", "pandas", "huggingface_hub", "platformdirs", "psutil", "tqdm", "fastapi",
+    "fastapi-offline", "pydantic", "uvicorn",
 )  # fmt: skip
+SETTINGS = ("PRICELAB_MODAL_GPU", "PRICELAB_MODAL_GATED", "PRICELAB_MODAL_TOKEN")
 CPU_CORES, MEMORY_MIB = 2.0, 4096
 GPU = os.environ.get("PRICELAB_MODAL_GPU") or None
 LIMITS = Limits(max_batch=64 if GPU else 16)
@@ -39,6 +41,12 @@ IDLE_SECONDS = 300  # after which a container without calls goes, and costs noth
 def pins() -> list[str]:
     """The packages of the image, each at the version that runs here, so that both answer alike."""
     return [f"{name}=={version(name).partition('+')[0]}" for name in PACKAGES]
+
+
+def environment() -> dict[str, str]:
+    """What the containers find in their environment: where the volume's caches are, and what was set here."""
+    given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
+    return {"PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub", **given}
 
 
 def secrets() -> list[modal.Secret]:
@@ -52,8 +60,9 @@ volume = modal.Volume.from_name("pricelab-models", create_if_missing=True)
 image = (
     modal.Image.debian_slim(python_version="3.11")
     .pip_install(*pins())
-    .env({"PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub"})
-    .add_local_python_source("pricelab")
+    .env(environment())
+    .add_local_python_source("pricelab")  # to /root, and nothing but its .py files
+    .add_local_dir(data_dir() / "tiny-base", "/root/data/tiny-base")
 )
 
 
