@@ -308,9 +308,12 @@ def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str
     """Everything for one base, ready to be written."""
     from trl import __version__ as trl_version
 
+    from pricelab.profiles import pick_device
+
     peak, per_token = matmul_peak(), flops_per_token(base)
     facts: dict[str, Any] = {
-        "command": "python -m benchmarks.engine", "base": base, "machine": this_machine(), "trl": trl_version,
+        "command": "python -m benchmarks.engine", "base": base, "device": pick_device(), "machine": this_machine(),
+        "trl": trl_version,
         "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": BATCH, "rank": RANK,
         "steps": STEPS, "repeats": REPEATS, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
         "flops_per_token": per_token,

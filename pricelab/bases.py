@@ -215,7 +215,7 @@ def pick_attention(device: str, dtype: Any, text_tokens: int | None = None) -> s
     """transformers' name of the attention to compute with, for texts so long; None leaves it to transformers."""
     import torch
 
-    # On a CPU the fused attention's backward pass is slow in bf16, and for short texts a step with it takes 1.3 to 1.4
+    # On a CPU the fused attention's backward pass is slow in bf16, and for short texts a step with it takes 1.1 to 1.2
     # times as long. Plain attention holds all T×T scores of each head, though, so long texts take the fused one.
     short = text_tokens is None or text_tokens <= EAGER_UP_TO_TOKENS
     return "eager" if device == "cpu" and dtype == torch.bfloat16 and short else None

@@ -46,11 +46,30 @@ def test_ratios_are_of_runs_side_by_side():
         ("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "fused attention"),
         ("aten::copy_", "copies and casts"),
         ("aten::_softmax", "softmax and loss"),
+        ("ChunkedLogProbFunctionBackward", "softmax and loss"),
         ("aten::embedding", "other"),
     ],
 )
 def test_an_operation_counts_to_one_kind(operation, kind):
     assert engine_profile.kind_of(operation) == kind
+
+
+def test_an_aim_that_is_missed_is_told_so():
+    facts = read_json(RESULTS / "engine-cpu.json")
+    row = facts["qlora"]["trl"]
+    row["times_faster"]["median"], row["share_of_peak"]["median"] = 3.0, 1.001
+    told = "\n".join(engine_docs.aims(facts))
+    assert "QLoRA against TRL, no checkpointing: speed reached (3.00×), memory **not reached** (100%)" in told
+    told = "\n".join(engine_docs.aims({**facts, "device": "cuda"}))
+    assert "2 times TRL's items/s with QLoRA, in 50% of its peak memory" in told and "LoRA against" in told
+    assert "memory **not reached** (100%)" in told and "- LoRA" not in told
+
+
+def test_an_epoch_that_is_not_linear_is_told_so():
+    facts = read_json(RESULTS / "epochs.json")
+    for speed, words in ((300, "17% (**not reached**) from"), (340, "3% (reached) from")):
+        facts["passes"][-1]["items_per_second"] = speed
+        assert words in engine_docs.epochs(facts)
 
 
 def test_a_pass_over_more_items_takes_more_steps(one_thread):
