@@ -24,7 +24,7 @@ KINDS = {
     "fused attention": ("scaled_dot_product", "flash_attention", "efficient_attention"),
     "matrix products": ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "mkldnn_linear", "aten::linear"),
     "copies and casts": ("copy_", "_to_copy", "clone", "contiguous", "aten::cat"),
-    "softmax and loss": ("softmax", "nll_loss", "logsumexp", "cross_entropy", "log_probs"),
+    "softmax and loss": ("softmax", "nll_loss", "logsumexp", "cross_entropy", "log_prob", "logprob"),
     "optimizer": ("adam", "optimizer"),
     "element by element": (
         "aten::mul", "aten::add", "aten::sub", "aten::div", "aten::neg", "aten::silu", "aten::pow", "aten::mean",
