@@ -43,7 +43,8 @@ def measure(path: Path, catalog: Catalog, trials: tuple[tuple[str, float, float,
             continue
         start, (method, rate, mixed, seed) = time.perf_counter(), key
         data = catalog["train"][:ITEMS], catalog["test"][:TEST_ITEMS]
-        trial, _ = attempt(method, rate, *data, mix=for_mixing() if mixed else (), mixed=mixed or MIXED, seed=seed)
+        mix = for_mixing() if mixed else ()
+        trial, _ = attempt(method, rate, *data, mix=mix, mixed=mixed or MIXED, seed=seed, base=detect().base)
         done[key] = {name: _short(value) for name, value in trial.to_dict().items()}
         print(f"{time.perf_counter() - start:6.0f} s  {key}  perplexity times {trial.times.value:.3f}", flush=True)
         write_json_atomic(path, {**settings, **around, "trials": [done[one] for one in trials if one in done]})

@@ -52,7 +52,7 @@ def rates(catalog: Catalog) -> list[tuple[tuple[Any, ...], Callable[[], dict[str
 
     def run(items: int, key: str, rate: float) -> dict[str, Any]:
         way = replace(WAYS[key], learning_rate=rate)
-        trial = attempt(way, catalog["train"][:items], validation, asked=1)
+        trial = attempt(way, catalog["train"][:items], validation, base=detect().base, asked=1)
         error = np.abs(np.array(trial.estimates["validation"]) - prices).mean()
         return {"way": key, "learning_rate": rate, "items": items, "validation_mae": round(float(error), 2)}
 
@@ -65,7 +65,7 @@ def trials(catalog: Catalog) -> list[tuple[tuple[Any, ...], Callable[[], dict[st
     held_out = {split: catalog[split][:HELD_OUT] for split in ("test", "test-unseen")}
 
     def run(key: str, items: int, seed: int) -> dict[str, Any]:
-        return short(attempt(WAYS[key], catalog["train"][:items], held_out, seed=seed))
+        return short(attempt(WAYS[key], catalog["train"][:items], held_out, base=detect().base, seed=seed))
 
     cells = [(key, items, seed) for keys, items, seeds in GRID for seed in seeds for key in keys]
     return [(cell, lambda cell=cell: run(*cell)) for cell in cells]  # type: ignore[misc]

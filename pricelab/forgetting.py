@@ -90,7 +90,7 @@ def attempt(
         mix: general texts to learn beside them.
         mixed: their share of all examples.
         seed: of the adapters' start and of the order.
-        base: by default the profile's.
+        base: by default the profile's for comparisons.
         progress: show bars.
 
     Raises:
@@ -100,7 +100,7 @@ def attempt(
 
     profile = detect()
     recipe = Recipe(batch_size=profile.batch_size, learning_rate=learning_rate, mixed=mixed)
-    loaded, model = load_trainable(base or profile.base, method, recipe, seed)
+    loaded, model = load_trainable(base or profile.compared_base, method, recipe, seed)
     pricer = Pricer(f"{method}, {learning_rate:g}", loaded, model.eval(), recipe.max_text_tokens)
     before = per_token(pricer)  # adapters start as no change
     trained = train(model, loaded, items, recipe, None, seed, progress, mix=mix)

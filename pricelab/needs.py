@@ -30,6 +30,7 @@ def need(what: str) -> Any:
     - ``"item"``: the one product that travels through all notebooks;
     - ``"base"``: the profile's untuned base, as a `Pricer`;
     - ``"small adapter"``: the finished predictor that ships with pricelab, as a `Pricer`;
+    - ``"compared base"``, ``"compared adapter"``: the same two for the base that the profile compares ways with;
     - ``"adapter"``: notebook 07's predictor, as a `Pricer`;
     - ``"adapter folder"``: the folder of the finished predictor that ships, else of notebook 07's, as a path.
 
@@ -38,7 +39,7 @@ def need(what: str) -> Any:
     """
     makers = {
         "catalog": _catalog, "item": _item, "base": _base, "small adapter": _small_adapter, "adapter": _adapter,
-        "adapter folder": _adapter_folder,
+        "adapter folder": _adapter_folder, "compared base": _compared_base, "compared adapter": _compared_adapter,
     }  # fmt: skip
     if what not in makers:
         raise ValueError(f"unknown need {what!r}; there are {', '.join(map(repr, makers))}")
@@ -72,6 +73,18 @@ def _small_adapter() -> Any:
 
     folder = _shipped()
     return Pricer.load(folder) if folder.is_dir() else _adapter()
+
+
+def _compared_base() -> Any:
+    from pricelab.pricer import Pricer
+
+    return Pricer.from_base(detect().compared_base)
+
+
+def _compared_adapter() -> Any:
+    from pricelab.pricer import Pricer
+
+    return Pricer.load(data_dir() / "adapters" / detect().compared_base)
 
 
 def _shipped() -> Path:

@@ -17,6 +17,7 @@ class Profile:
     name: str
     machine: str  # in words
     base: str  # key of `bases.REGISTRY` or a model id on the hub
+    compared_base: str  # that notebooks 08 and 09 train in every way, so 16 bytes a weight and more have to fit
     train_items: int  # items that notebook 07 trains on
     test_items: int  # items that it scores, from each test split
     epochs: float  # passes over the training items
@@ -36,6 +37,7 @@ PROFILES = {
             "smoke",
             "CI: two cores, no network",
             "tiny",
+            compared_base="tiny",
             train_items=200,
             test_items=60,
             epochs=1,
@@ -50,6 +52,7 @@ PROFILES = {
             "laptop",
             "two cores or more, no GPU",
             "smollm2-135m",
+            compared_base="smollm2-135m",
             train_items=800,
             test_items=100,
             epochs=1,
@@ -64,6 +67,7 @@ PROFILES = {
             "colab",
             "a T4 with 16 GB",
             "Qwen/Qwen3-1.7B-Base",
+            compared_base="smollm2-135m",
             train_items=4200,
             test_items=600,
             epochs=1,
@@ -78,6 +82,7 @@ PROFILES = {
             "gpu",
             "a GPU with 24 GB or more",
             "Qwen/Qwen3-4B-Base",
+            compared_base="smollm2-135m",
             train_items=4200,
             test_items=600,
             epochs=2,

@@ -32,7 +32,7 @@ class Way:
     words: str  # for tables and legends
     method: str  # of `training.METHODS`
     learning_rate: float  # the best of those that `python -m benchmarks.ways` tried on validation items
-    start: str  # "base": the profile's trained base; "random": its shape; "small": the shape of `tiny`, a task model
+    start: str  # "base": trained weights; "random": their shape; "small": the shape of `tiny`, a task model
 
     @property
     def starts(self) -> str:
@@ -113,7 +113,7 @@ def attempt(
         items: what to learn from.
         held_out: split → items to price.
         seed: of random weights, adapters and the order of items.
-        base: the trained base; by default the profile's.
+        base: the trained base; by default the profile's for comparisons.
         asked: free answers that are checked against the contract.
         progress: show bars.
         keep: a folder for the weights; by default they are measured and thrown away.
@@ -125,7 +125,7 @@ def attempt(
     from pricelab.pricer import Pricer
 
     profile = detect()
-    base = base or profile.base
+    base = base or profile.compared_base
     recipe = Recipe(epochs=passes(len(items)), batch_size=profile.batch_size, learning_rate=way.learning_rate)
     _warm_up(way.method, items[:TIMED_BATCHES], seed)
     with peak_memory(pick_device()) as peak:

@@ -9,6 +9,7 @@ from benchmarks import forgetting as benchmark
 from pricelab import forgetting
 from pricelab.forgetting import Trial, attempt, comparisons
 from pricelab.general import for_mixing, held_out
+from pricelab.profiles import PROFILES
 
 
 def trial(method="lora", rate=1e-3, mixed=0.0, lost=0.1, seed=0, estimates=(10.0, 20.0, 30.0)):
@@ -34,6 +35,12 @@ def test_a_trial_reads_every_passage_before_and_after(tried):
     assert alone.before == mixed.before != alone.after
     assert (alone.mixed, mixed.mixed) == (0.0, 0.5)
     assert forgetting.per_token(pricer) == alone.after
+
+
+def test_it_trains_the_base_for_comparisons(toy_base, toy_catalog, monkeypatch):
+    profile = dataclasses.replace(PROFILES["smoke"], base="a base that is too large", compared_base=str(toy_base))
+    monkeypatch.setattr(forgetting, "detect", lambda: profile)
+    assert attempt("lora", 1e-3, toy_catalog["train"][:4], toy_catalog["test"][:2])[1].base.key == str(toy_base)
 
 
 def test_mixing_leaves_general_english_cheaper(tried):
@@ -89,7 +96,8 @@ def test_the_benchmark_goes_on_after_the_last_trial(tmp_path, toy_catalog, monke
     monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
     asked = []
 
-    def pretended(method, rate, *_, mix, mixed, seed):
+    def pretended(method, rate, *_, mix, mixed, seed, base):
+        assert base == "tiny"
         asked.append((method, rate, mixed if mix else 0.0, seed))
         return trial(method, rate, mixed if mix else 0.0, seed=seed), None
 

@@ -1,6 +1,7 @@
 """``need``: what a notebook takes from an earlier one, from the cache, from the shipped data, or made now."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,13 @@ def test_the_shipped_adapter_is_used_after_saying_so_until_there_is_an_own_one(s
     shutil.copytree(finetuned["qlora"].folder, workspace() / "qlora")
     assert need("adapter").manifest.method == "qlora" and capsys.readouterr().out == ""
     assert need("small adapter").manifest.method == "lora"
+
+
+def test_what_compares_ways_has_a_base_and_an_adapter_of_its_own(shipped, finetuned, monkeypatch):
+    monkeypatch.setattr(needs, "detect", lambda: replace(PROFILES["smoke"], base="a base that is not there"))
+    shutil.copytree(finetuned["lora"].folder, shipped / "adapters" / "tiny")
+    assert need("compared base").name == "tiny, untuned"
+    assert need("compared adapter").manifest.method == "lora"
 
 
 def test_the_adapter_folder_is_the_shipped_one_else_the_own_one(shipped, tuned, finetuned):

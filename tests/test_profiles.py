@@ -5,7 +5,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from pricelab.costs import HARDWARE, SHAPES, Plan
+from pricelab.costs.budget import USABLE
+from pricelab.costs.memory import step_memory
+from pricelab.files import data_dir, read_json
 from pricelab.profiles import PROFILES, VARIABLE, choose, detect, pick_device, pick_precision
+from pricelab.recipe import Recipe
+from pricelab.room import KNOWN, memory_needed
+from pricelab.ways import WAYS
+
+GPUS = {"colab": HARDWARE["T4"], "gpu": HARDWARE["L4"]}  # the smallest that get the profile
+FREE_BYTES = 4e9  # that a laptop of 8 GB has left
+LONGEST = {"tiny": 112, "other": 100}  # tokens of the workshop's longest example, 96 with SmolLM2's tokenizer
 
 
 @pytest.fixture
@@ -106,3 +117,50 @@ def test_a_device_that_was_never_tried_is_refused_with_those_that_were(device, w
 def test_a_mac_trains_on_its_cpu(gpu, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert pick_device() == "cpu"
+
+
+def shape_of(base):
+    return SHAPES[KNOWN.get(base, base.removeprefix("Qwen/").removesuffix("-Base"))]
+
+
+def step(base, method, hardware, batch, length):
+    """Bytes by part of a training step of the engine on a GPU."""
+    full, held = method == "full", hardware.best_dtype
+    precision = {"full": "fp32", "lora": held, "qlora": "nf4"}[method]
+    return step_memory(Plan(
+        shape_of(base), 1, method, rank=0 if full else Recipe.rank, precision=precision, batch=batch, length=length,
+        labels=4, autocast=full, accumulated=False, hardware=hardware,
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_every_way_of_every_profile_fits_its_smallest_machine_with_room(profile, way):
+    base = "tiny" if way.start == "small" else profile.compared_base
+    length = Recipe.max_text_tokens  # where texts are cut: none is longer
+    if gpu := GPUS.get(profile.name):
+        assert step(base, way.method, gpu, profile.batch_size, length).total < USABLE * gpu.memory / 2
+    else:
+        recipe = Recipe(batch_size=profile.batch_size)
+        need = memory_needed(shape_of(base), way.method, recipe, LONGEST["tiny"], labels=4, device="cpu")
+        assert need.bytes < FREE_BYTES
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_the_base_itself_fits_as_the_notebooks_hold_it(name):
+    profile, gpu = PROFILES[name], GPUS[name]
+    plain = 2.0 * shape_of(profile.base).parameters  # 03 and 07 keep the untuned base in 16 bits
+    qlora = step(profile.base, "qlora", gpu, profile.batch_size, LONGEST["other"])
+    assert plain + qlora.total < USABLE * gpu.memory  # 07
+    assert plain + qlora.weights < USABLE * gpu.memory  # 06
+    lora = step(profile.base, "lora", gpu, profile.batch_size, LONGEST["other"])
+    assert lora.total < USABLE * gpu.memory  # 12
+    exact = Plan(shape_of(profile.base), 1, "lora", rank=Recipe.rank, precision="fp32", length=LONGEST["other"])
+    assert step_memory(exact).total < USABLE * gpu.memory  # 02: one item, in fp32
+
+
+def test_the_compared_base_has_recorded_trials_and_an_adapter_that_ships():
+    recorded = {trial["base"] for trial in read_json(data_dir() / "results" / "ways.json")["trials"]}
+    for profile in PROFILES.values():
+        assert (data_dir() / "adapters" / profile.compared_base / "manifest.json").is_file()
+        assert profile.name == "smoke" or recorded == {profile.compared_base}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pricelab import ways
 from pricelab.backbone import padded_width
+from pricelab.profiles import PROFILES
 from pricelab.prompt import answer_tokens
 from pricelab.training import Recipe, encode
 from pricelab.ways import LEAST_PASSES, WAYS, Trial, attempt, attempt_apart, begin, flops_per_token, passes, saved_bytes
@@ -85,6 +87,13 @@ def test_a_run_repeats_itself(trials, toy_catalog, toy_base):
     held_out = {"test": toy_catalog["test"][:5], "validation": toy_catalog["validation"][:4]}
     again = attempt(WAYS["lora"], toy_catalog["train"][:40], held_out, base=str(toy_base), asked=1)
     assert again.estimates == trials["lora"].estimates and again.general_nats == trials["lora"].general_nats
+
+
+def test_it_trains_the_base_for_comparisons(toy_catalog, toy_base, monkeypatch):
+    profile = replace(PROFILES["smoke"], base="a base that is too large", compared_base=str(toy_base))
+    monkeypatch.setattr(ways, "detect", lambda: profile)
+    trial = attempt(WAYS["lora"], toy_catalog["train"][:4], {"test": toy_catalog["test"][:2]}, asked=1)
+    assert trial.base == str(toy_base)
 
 
 def test_a_trial_in_its_own_process_comes_to_the_same(trials, toy_catalog, toy_base):
