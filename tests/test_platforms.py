@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import types
@@ -16,6 +17,7 @@ import typer.testing
 import pricelab
 from benchmarks import platforms as platforms_page
 from pricelab import cli, platforms
+from pricelab.artifacts import checked
 from pricelab.files import read_json
 from pricelab.platforms import CAN, MISSING, NAMES, as_text, examine_platform, name_of, prepare_console, writes_unicode
 
@@ -260,6 +262,29 @@ def test_names_of_shipped_files_fit_every_file_system():
     parts = {part for name in names for part in name.split("/")}
     assert not {part for part in parts if part.split(".")[0].lower() in reserved or part[-1] in ". "}
     assert not {part for part in parts if set(part) & set('<>:"\\|?*')} and max(map(len, names)) < 120
+
+
+def test_every_file_has_the_same_bytes_in_every_checkout():
+    done = subprocess.run(["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        pytest.skip("not a checkout")
+    for line in done.stdout.splitlines():
+        how, _, path = line.partition("\t")
+        stored, _, *attributes = how.split()
+        if path.endswith((".safetensors", ".png")):
+            assert (stored, attributes) == ("i/-text", ["attr/-text"]), path
+        else:
+            assert stored in ("i/lf", "i/none") and attributes == ["attr/text=auto", "eol=lf"], path
+
+
+def test_a_checkout_on_windows_keeps_the_hashes_of_an_adapter(tmp_path):
+    name = Path("data", "adapters", "tiny")
+    shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    git = ["git", "-C", str(tmp_path), "-c", "core.autocrlf=true", "-c", "core.safecrlf=false"]  # as its installer sets
+    for command in (["init", "--quiet"], ["add", "."], ["checkout-index", "--all", "--prefix=windows/"]):
+        subprocess.run([*git, *command], check=True)
+    assert checked(tmp_path / "windows" / name).files
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's list of mapped files")
