@@ -5,6 +5,9 @@ clients, so that both meet the same machine. Then the server is sent what it mus
 OpenAPI document. To ``data/results/serving.json`` with the machine; `benchmarks.serving_docs` makes tables of it.
 """
 
+import contextlib
+import json
+import logging
 import re
 import socket
 import statistics
@@ -12,6 +15,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +86,7 @@ def faults(texts: list[str]) -> list[dict[str, str]]:
             "malformed JSON": lambda: _words(httpx.post(url, content=b"{", headers=JSON)),
             "10 MB body": lambda: _words(httpx.post(url, content=b'"' + b"x" * 10_000_000 + b'"', headers=JSON)),
             "body that does not come": lambda: _raw(url, b"Content-Length: 100\r\n\r\n{"),
-            "client gone before its answer": lambda: _gone(url),
+            "client gone before its answer": lambda: _gone(server),
             "no text at all": lambda: _words(httpx.post(url, json={"description": "   "})),
         }
         for name, ask in cases.items():
@@ -107,13 +112,45 @@ def _raw(url: str, rest: bytes) -> str:
     return f"{answer.split()[1]}: {error[1] if error else ''}"
 
 
-def _gone(url: str) -> str:
-    body = b'{"description": "a drill"}'
-    host, port = url.removeprefix("http://").split("/")[0].split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        connection.sendall(b"POST /price HTTP/1.1\r\nHost: x\r\n" + head + body)
-    return "given up, its place in the queue is free; noted as 499 in the log"
+def _gone(server: running) -> str:
+    """Send more texts than a batch takes, leave while some of them wait, and tell what the server made of it."""
+    batcher, texts = server.app.state.service.batcher, [f"a drill, {n} V" for n in range(SMALL.max_items)]
+    body = json.dumps({"descriptions": texts}).encode()
+    head = f"Host: x\r\nX-Request-ID: gone\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    host, port = server.url.removeprefix("http://").split(":")
+    with _log() as lines:
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(f"POST /prices HTTP/1.1\r\n{head}".encode() + body)
+            waited = _until(
+                lambda: batcher.waiting if batcher.waiting < len(texts) else 0
+            )  # the first batch is at work
+        line = _until(lambda: next((line for line in lines if line.startswith("id=gone ")), ""))
+        left = batcher.waiting
+    status = line.partition("status=")[2].partition(" ")[0] if line else "nothing"
+    return f"{status} in the log; of {waited} texts that waited {waited - left} left the queue at once"
+
+
+def _until(find: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What ``find`` returns, as soon as there is something, or at the end."""
+    end = time.monotonic() + seconds
+    while not (found := find()) and time.monotonic() < end:
+        time.sleep(0.001)
+    return found
+
+
+@contextlib.contextmanager
+def _log() -> Iterator[list[str]]:
+    """The lines that the server logs meanwhile."""
+    lines, log = list[str](), logging.getLogger("pricelab.serving")
+    handler, level = logging.Handler(), log.level
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _bad_folders(folder: Path) -> list[dict[str, str]]:

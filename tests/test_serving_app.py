@@ -313,7 +313,8 @@ def test_a_body_that_does_not_come_is_given_up_and_others_are_served(pricer):
         assert httpx.post(f"{server.url}/price", json={"description": "drill"}).status_code == 200
 
 
-def test_a_client_that_goes_frees_its_places_in_the_queue(pricer):
+def test_a_client_that_goes_frees_its_places_in_the_queue_and_is_noted(pricer, caplog):
+    caplog.set_level(logging.INFO, "pricelab.serving")
     with running(pricer, limits=Limits(max_batch=1, max_queue=2, max_items=2)) as server:
         batcher, body = server.app.state.service.batcher, b'{"descriptions": ["gone 1", "gone 2"]}'
         pricer.busy.clear()
@@ -334,6 +335,8 @@ def test_a_client_that_goes_frees_its_places_in_the_queue(pricer):
         first.join()
         assert httpx.post(f"{server.url}/price", json={"description": "drill"}).status_code == 200
         assert pricer.asked == ["first", "drill"]
+    gone = [line for line in caplog.messages if "path=/prices" in line]
+    assert len(gone) == 1 and "status=499 items=2" in gone[0]
 
 
 def test_stopping_answers_what_was_accepted(pricer):

@@ -52,7 +52,7 @@ class MicroBatcher:
     @property
     def waiting(self) -> int:
         """Texts in the queue whose callers still wait."""
-        return sum(not one.answer.done() for one in self._queue)
+        return sum(not one.answer.done() for one in tuple(self._queue))  # a copy: other threads look too
 
     async def submit(self, texts: Sequence[str]) -> list[Any]:
         """The estimates of ``texts``, in their order; when the caller is cancelled its texts leave the queue.

@@ -1,0 +1,41 @@
+"""What the serving benchmark tells is what it saw: a client that goes, and a server that minds or doesn't."""
+
+import time
+
+import pytest
+from serving_fakes import FakePricer
+
+from benchmarks import serving as benchmark
+from pricelab.serving import running
+from pricelab.serving.guard import Guard
+
+
+class Slow(FakePricer):
+    """Takes long enough for a client to go meanwhile."""
+
+    def estimate(self, texts):
+        time.sleep(0.2)
+        return super().estimate(texts)
+
+
+async def keep_working(self, exchange, scope, body, receive):
+    async def replay():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    await self.app(scope, replay, exchange.send)
+
+
+@pytest.mark.parametrize(
+    ("minds", "words"),
+    [
+        (True, "499 in the log; of 4 texts that waited 4 left the queue at once"),
+        (False, "200 in the log"),
+    ],
+)
+def test_what_a_client_that_goes_leaves_behind_is_observed(monkeypatch, minds, words):
+    if not minds:
+        monkeypatch.setattr(Guard, "_pass_on", keep_working)
+    pricer = Slow()
+    with running(pricer, limits=benchmark.SMALL) as server:
+        assert benchmark._gone(server).startswith(words)
+    assert len(pricer.asked) == (4 if minds else 8)
