@@ -8,7 +8,9 @@ import torch
 
 from pricelab import training
 from pricelab.bases import load_base
+from pricelab.catalog import load_catalog
 from pricelab.checkpoints import newest_valid
+from pricelab.price_trainer import PriceTrainer, trainer_arguments
 from pricelab.prompt import SUFFIX
 from pricelab.training import (
     IGNORED,
@@ -142,6 +144,28 @@ def test_each_epoch_sees_every_item_once_in_an_order_of_its_own(toy_base, toy_ca
     end = load_base(str(toy_base)).tokenizer.eos_token_id
     rows = [tuple(t for t in row.tolist() if t != end) for batch in batches for row in batch]
     assert sorted(rows[:32]) == sorted(rows[32:]) and rows[:32] != rows[32:]
+
+
+def test_hardly_any_padding_is_computed(toy_base, toy_tokenizer, tmp_path):
+    items = load_catalog("workshop")["train"][:960]
+    recipe = Recipe(batch_size=16, rank=4)
+    base, model = load_trainable(str(toy_base), "lora", recipe, seed=1)
+    examples = encode(toy_tokenizer, items, recipe.max_text_tokens)
+    arguments = trainer_arguments(base, recipe, tmp_path, seed=1, keep=False, validated=False)
+    both = {"train": examples, "validation": []}
+    masks = [
+        batch["attention_mask"]
+        for batch in PriceTrainer(model, base, both, recipe, arguments, price_loss, None).get_train_dataloader()
+    ]
+    shuffled = [examples[i] for i in torch.randperm(len(examples), generator=torch.Generator().manual_seed(1))]
+    random = [collate(shuffled[i : i + 16], 0)["attention_mask"] for i in range(0, len(shuffled), 16)]
+    assert sum(map(len, masks)) == len(items)
+    assert padding(masks) < 0.08 and padding(random) > 0.2
+
+
+def padding(masks):
+    """The share of the cells of some batches that is filled up."""
+    return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
 
 def test_the_loss_falls(toy_base, toy_catalog, tmp_path):
