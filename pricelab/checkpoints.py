@@ -115,9 +115,11 @@ def told(folder: Path, step: int, needed: int) -> Iterator[None]:
 
 def _what_is_safe(folder: Path) -> str:
     try:
-        last = newest_valid(folder).checkpoint
-    except OSError:  # a drive that went away
-        return "Once it is back, the same command goes on from the last checkpoint"
+        there, last = folder.is_dir(), newest_valid(folder).checkpoint
+    except OSError:
+        there = False
+    if not there:  # a drive that went away, or a folder that was moved
+        return "Once it is back, the same command goes on from the last checkpoint in it"
     if last is None:
         return "There is no earlier checkpoint: the same command starts from the beginning"
     return f"The checkpoint of step {step_of(last):,} is whole: the same command goes on from there"

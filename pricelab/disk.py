@@ -84,5 +84,6 @@ def _told(doing: str, folder: Path, needed: int, after: str, error: Exception, n
     kind = "full" if full else "closed" if number in CLOSED else "gone"
     why = os.strerror(number) if number else "the disk is full" if full else str(error).splitlines()[0]
     space = f"; it takes about {human_bytes(needed)}" if needed else ""
-    space += f"{' and' if space else ';'} {human_bytes(free)} are free" if free is not None else ""
+    if free is not None and kind != "gone":  # of a folder that is gone, it would be said of another disk
+        space += f"{' and' if space else ';'} {human_bytes(free)} are free"
     return f"{doing} in {folder} failed: {why}{space}; {CURES[kind]}{'. ' if after else ''}{after}"

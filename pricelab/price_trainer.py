@@ -7,6 +7,7 @@ ends is left to `stopping`, what surrounds it to `training`. Introduced in noteb
 Notation: B items, T tokens, R label rows, V the vocabulary.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,6 +132,7 @@ class PriceTrainer(SplittingTrainer):
         staged, target = named(folder / STAGING, step), named(folder, step)
         with told(folder, step, self._checkpoint_bytes()):
             if self.args.should_save:
+                os.stat(folder)  # gone? Made anew it would lack the run's other files, on Colab even lie outside Drive
                 shutil.rmtree(folder / STAGING, ignore_errors=True)
             self.accelerator.wait_for_everyone()
             self._aside = True

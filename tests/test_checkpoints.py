@@ -17,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import TrainerCallback
 
 from pricelab import checkpoints, disk, files, finetuning, run_folder, saving, training
 from pricelab.artifacts import Manifest, is_finished
@@ -280,8 +281,28 @@ def test_a_checkpoint_that_cannot_be_saved_ends_the_run_in_words(
             run(toy_base, toy_catalog["train"], tmp_path)
     assert "The checkpoint of step 4 is whole: the same command goes on from there" in str(caught.value)
     assert not (tmp_path / STAGING).exists()
-    if number == errno.ENOSPC:
-        assert_ends_as(whole, toy_base, toy_catalog, tmp_path)
+    assert_ends_as(whole, toy_base, toy_catalog, tmp_path)
+
+
+@pytest.mark.parametrize("step", [2, 6])
+def test_a_folder_that_went_away_is_told_and_the_run_goes_on_when_it_is_back(
+    whole, toy_base, toy_catalog, tmp_path, monkeypatch, step
+):
+    folder, elsewhere = tmp_path / "drive" / "run", tmp_path / "elsewhere"
+
+    class Gone(TrainerCallback):
+        def on_step_begin(self, args, state, control, **_):
+            if state.global_step == step - 1:
+                folder.parent.rename(elsewhere)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "LossDisplay", Gone)
+        with pytest.raises(OSError, match=f"step {step} in .* failed: No such file or directory; it takes") as caught:
+            run(toy_base, toy_catalog["train"], folder, progress=True)
+    assert "mount Drive again). Once it is back, the same command goes on from the last" in str(caught.value)
+    assert "beginning" not in str(caught.value) and not folder.parent.exists()
+    elsewhere.rename(folder.parent)
+    assert_ends_as(whole, toy_base, toy_catalog, folder)
 
 
 def test_a_drive_that_went_away_can_still_be_told(tmp_path, monkeypatch):
