@@ -115,8 +115,11 @@ def to_drive() -> Path:
             "everything stays on this machine and is gone with it"
         ) from error
     os.environ["PRICELAB_CACHE"] = str(home)
-    if "huggingface_hub" not in sys.modules:  # it reads the variable once
-        os.environ.setdefault("HF_HOME", str(home / "huggingface"))
+    os.environ.setdefault("HF_HOME", str(home / "huggingface"))
+    if "huggingface_hub" in sys.modules and "HF_HUB_CACHE" not in os.environ:  # it read the variables when imported
+        from huggingface_hub import constants
+
+        constants.HF_HUB_CACHE = str(Path(os.environ["HF_HOME"]) / "hub")
     return home
 
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from pricelab import colab, installed
 
@@ -203,6 +204,8 @@ def drive(machine, monkeypatch, tmp_path):
     monkeypatch.delenv("HF_HOME", raising=False)
     monkeypatch.setenv("HF_HOME", "to be restored")
     monkeypatch.delenv("HF_HOME")
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", constants.HF_HUB_CACHE)  # to be restored
     return fake
 
 
@@ -214,6 +217,28 @@ def test_downloads_and_runs_go_to_drive_when_the_learner_says_so(drive, monkeypa
     assert cache_dir() == tmp_path / "drive" / "MyDrive" / "pricelab"
     assert os.environ["HF_HOME"] == str(cache_dir() / "huggingface")
     assert "downloads and runs go to" in capsys.readouterr().out
+
+
+def test_drive_ticked_later_takes_the_hubs_downloads_too(drive, tmp_path):
+    import huggingface_hub  # the notebook has imported it by then
+
+    colab.set_up(drive=True)
+    snapshot = tmp_path / "drive" / "MyDrive" / "pricelab" / "huggingface" / "hub" / "models--a--b"
+    for name, text in {"refs/main": "c0ffee", "snapshots/c0ffee/config.json": "{}"}.items():
+        (snapshot / name).parent.mkdir(parents=True)
+        (snapshot / name).write_text(text, encoding="utf-8")
+    found = huggingface_hub.try_to_load_from_cache("a/b", "config.json")
+    assert found == str(snapshot / "snapshots" / "c0ffee" / "config.json")
+    command = [sys.executable, "-c", "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)"]
+    asked = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # as notebook 08 starts some
+    assert Path(asked.stdout.strip()) == snapshot.parent
+
+
+def test_a_place_for_the_hubs_downloads_that_was_chosen_before_stays(drive, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    before = constants.HF_HUB_CACHE
+    colab.set_up(drive=True)
+    assert before == constants.HF_HUB_CACHE
 
 
 def test_a_refused_drive_is_told_with_the_way_on(drive):
