@@ -17,7 +17,9 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")
 Device = Annotated[str | None, typer.Option(help="cpu or cuda. Default: the GPU when there is one.")]
 MaxBatch = Annotated[int, typer.Option(help="Texts that share a pass through the model; 1 switches batching off.")]
 MaxWait = Annotated[float, typer.Option("--max-wait-ms", help="How long a text waits for company at most.")]
-MaxQueue = Annotated[int, typer.Option(help="Texts that wait at most; more are refused with 429.")]
+MaxQueue = Annotated[
+    int, typer.Option(help="Texts that wait at most, fewer for a slow model; more are refused with 429.")
+]
 Engine = Annotated[
     Literal["here", "ray"],
     typer.Option(help="ray: many workers on one Parquet file, here or on a cluster (extra: ray)."),

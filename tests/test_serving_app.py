@@ -264,7 +264,8 @@ def test_health_is_answered_while_loading_and_prices_are_not():
         while (ready := client.get("/readyz")).status_code != 200:
             time.sleep(0.005)
         assert ready.json() == {
-            "status": "ready", "model": "fake, qlora", "adapter_sha256": None, "start_seconds": seconds
+            "status": "ready", "model": "fake, qlora", "adapter_sha256": None, "start_seconds": seconds,
+            "max_queue": 256,
         }  # fmt: skip
         assert client.post("/price", json={"description": "drill"}).status_code == 200
 

@@ -161,6 +161,18 @@ def test_limits_must_make_sense(name, value):
         Limits(**{name: value})
 
 
+@given(
+    per_second=st.floats(0.01, 1e6), max_batch=st.integers(1, 64), answer_timeout_s=st.floats(1, 600),
+    max_queue=st.integers(1, 500),
+)  # fmt: skip
+def test_a_queue_that_a_slow_model_can_answer_in_time(per_second, max_batch, answer_timeout_s, max_queue):
+    given_ = Limits(max_batch=max_batch, max_queue=max_queue, max_items=1, answer_timeout_s=answer_timeout_s)
+    queue = given_.at(per_second).max_queue
+    last = (queue + min(queue, max_batch)) / per_second  # a full queue behind a full batch
+    assert 1 <= queue <= max_queue and (queue == 1 or last <= answer_timeout_s / 3 + 1e-6)
+    assert queue == max_queue or (queue + 1 + max_batch) / per_second > answer_timeout_s / 3
+
+
 def test_a_request_that_could_never_fit_is_refused_when_the_limits_are_made():
     with pytest.raises(ValueError, match="max_items.*max_queue"):
         Limits(max_items=9, max_queue=8)

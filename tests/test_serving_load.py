@@ -1,5 +1,8 @@
 """The clients of a load test: every text is asked once, answers are counted by status, nobody answers in vain."""
 
+import time
+
+import httpx
 import numpy as np
 import pytest
 from serving_fakes import FakePricer
@@ -28,14 +31,30 @@ def test_refusals_are_counted_and_make_no_throughput():
 def test_above_the_queues_limit_there_is_429_and_nothing_else():
     class Slow(FakePricer):
         def estimate(self, texts):
-            import time
-
             time.sleep(0.02)
             return super().estimate(texts)
 
     with running(Slow(), limits=Limits(max_batch=2, max_queue=4, max_items=4)) as server:
         load = ask_at_once(server.url, TEXTS, 20)
     assert set(load.statuses) == {200, 429} and sum(load.statuses.values()) == 40
+
+
+def test_a_slow_model_at_the_default_limits_answers_all_it_accepts():
+    """Four texts a second: 256 in the queue would be a minute of work, twice what an answer may take."""
+
+    class Slow(FakePricer):
+        def estimate(self, texts):
+            time.sleep(0.25 * len(texts))
+            return super().estimate(texts)
+
+    with running(Slow()) as server:
+        places = httpx.get(f"{server.url}/readyz").json()["max_queue"]
+        load = ask_at_once(server.url, TEXTS * 5, 200)
+        large = httpx.post(f"{server.url}/prices", json={"descriptions": TEXTS})
+    assert 16 <= places < 40
+    assert set(load.statuses) == {200, 429} and load.statuses[200] >= places
+    assert load.milliseconds.max() < 1000 * Limits().answer_timeout_s / 2
+    assert large.status_code == 429 and f"at most {places} at a time" in large.json()["error"]
 
 
 def test_rates_and_percentiles():

@@ -65,14 +65,13 @@ class Service:
 
     def open(self, started: Started) -> None:
         """Take texts from now on; called on the event loop that will answer them."""
-        self.started = started
+        self.started, self.limits = started, self.limits.at(started.per_second)
         self.batcher, self.status = MicroBatcher(started.pricer.estimate, self.limits), "ready"
 
     def _start(self) -> Started:
         if not hasattr(self.source, "estimate"):
             return self.source()
-        warm_up(self.source, self.limits.max_batch)
-        return Started(self.source)
+        return Started(self.source, per_second=warm_up(self.source, self.limits.max_batch))
 
     async def close(self) -> None:
         """Answer what was accepted; take nothing new."""
@@ -88,8 +87,11 @@ class Service:
             async with asyncio.timeout(self.limits.answer_timeout_s):
                 return await self.batcher.submit(texts)
         except QueueFull:
-            waiting = f"{self.batcher.waiting} of {self.limits.max_queue} places in the queue are taken"
-            raise _later(f"{waiting}, too many for {len(texts)} more; try again later", 429) from None
+            places, taken, more = self.limits.max_queue, self.batcher.waiting, len(texts)
+            words = f"{taken} of {places} places in the queue are taken, too many for {more} more; try again later"
+            if more > places:
+                words = f"the queue has {places} places, too few for {more} texts; send at most {places} at a time"
+            raise _later(words, 429) from None
         except Closed:
             raise _later("the server is shutting down; ask another one", 503) from None
         except TimeoutError:
@@ -195,8 +197,9 @@ def _add_health(app: FastAPI, service: Service) -> None:
         sha256 = getattr(manifest, "files", {}).get("adapter_model.safetensors")
         seconds = {part: round(taken, 3) for part, taken in service.started.seconds.items()}
         return Readiness(
-            status="ready", model=service.started.pricer.name, adapter_sha256=sha256, start_seconds=seconds
-        )
+            status="ready", model=service.started.pricer.name, adapter_sha256=sha256, start_seconds=seconds,
+            max_queue=service.limits.max_queue,
+        )  # fmt: skip
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -45,6 +45,7 @@ class Readiness(BaseModel):
     model: str
     adapter_sha256: str | None = Field(description="of the adapter's weights, from the manifest")
     start_seconds: dict[str, float] = Field(description="what each part of the start took")
+    max_queue: int = Field(description="texts that may wait: what the model, as fast as it warmed up, answers in time")
 
 
 def request_bodies(limits: Limits) -> tuple[type[BaseModel], type[BaseModel]]:

@@ -33,8 +33,11 @@ PACKAGES = (
 SETTINGS = ("PRICELAB_MODAL_GPU", "PRICELAB_MODAL_GATED", "PRICELAB_MODAL_TOKEN")
 CPU_CORES, MEMORY_MIB = 2.0, 4096
 GPU = os.environ.get("PRICELAB_MODAL_GPU") or None
-LIMITS = Limits(max_batch=64 if GPU else 16)
-CALLS_AT_ONCE = 2 * LIMITS.max_batch  # of one container, so that a batch fills while another is at work
+BATCH = 64 if GPU else 16
+CALLS_AT_ONCE = 2 * BATCH  # of one container, so that a batch fills while another is at work
+TIMEOUT_S = 600
+# Modal itself bounds the calls; each has at most a batch of texts in the queue, which has room for all of them.
+LIMITS = Limits(max_batch=BATCH, max_queue=CALLS_AT_ONCE * BATCH, answer_timeout_s=TIMEOUT_S)
 IDLE_SECONDS = 300  # after which a container without calls goes, and costs nothing
 
 
@@ -77,7 +80,7 @@ image = (
     min_containers=0,
     max_containers=4,
     scaledown_window=IDLE_SECONDS,
-    timeout=600,
+    timeout=TIMEOUT_S,
 )
 @modal.concurrent(max_inputs=CALLS_AT_ONCE, target_inputs=LIMITS.max_batch)
 class Predictor:
@@ -107,7 +110,7 @@ class Predictor:
     @modal.method()
     def prices(self, descriptions: list[str]) -> list[dict[str, Any]]:
         """What a POST to ``/prices`` answers, without its limit on the number of texts."""
-        size = LIMITS.max_items
+        size = LIMITS.max_batch
         parts = [descriptions[begin : begin + size] for begin in range(0, len(descriptions), size)]
         return [answer for part in parts for answer in self._answers(part)]
 

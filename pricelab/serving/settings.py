@@ -1,6 +1,6 @@
 """What the server accepts and how long it waits; every limit with its unit, contradictions refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_VARIABLE = "PRICELAB_TOKEN"  # an argument would be seen by everybody who lists processes
@@ -12,7 +12,7 @@ class Limits:
 
     max_batch: int = 16  # texts that share a pass through the model; 1 switches batching off
     max_wait_ms: float = 5.0  # that a text waits for company while the model is idle
-    max_queue: int = 256  # texts that wait at most, over all callers (429)
+    max_queue: int = 256  # texts that wait at most, over all callers (429); fewer where the model is slow: `at`
     max_items: int = 128  # texts in one request (422)
     max_text_chars: int = 10_000  # characters of one text (422)
     max_body_bytes: int = 2_000_000  # bytes of one request's body (413)
@@ -29,3 +29,15 @@ class Limits:
                 f"max_items ({self.max_items}) is more than max_queue ({self.max_queue}): such a request could never "
                 "be taken; raise max_queue"
             )
+
+    def at(self, per_second: float) -> "Limits":
+        """These limits with a queue that a model of so many texts a second answers within ``answer_timeout_s``.
+
+        The batch at work and the queue together get a third of that time, so that longer texts than the warm-up's and a
+        machine that is busier by then are in time too.
+        """
+        texts = per_second * self.answer_timeout_s / 3
+        if texts - self.max_batch >= self.max_queue:
+            return self
+        queue = min(self.max_queue, max(1, int(max(texts - self.max_batch, texts / 2))))  # small queues, small batches
+        return replace(self, max_queue=queue, max_items=min(self.max_items, queue))

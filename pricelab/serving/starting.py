@@ -4,6 +4,7 @@ What a container does once at its start and never again. Loading itself is left 
 in notebook 11.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ class Started:
 
     pricer: "Pricer"
     seconds: dict[str, float] = field(default_factory=dict)  # part of the start → seconds, in order
+    per_second: float = math.inf  # texts of the warm-up's full batch, which bound the queue
 
     @property
     def total(self) -> float:
@@ -64,8 +66,8 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
     with _timed("adapter", seconds):
         pricer = load_checked(folder, manifest, device, beside)
     with _timed("warm-up", seconds):
-        warm_up(pricer, batch)
-    return Started(pricer, seconds)
+        per_second = warm_up(pricer, batch)
+    return Started(pricer, seconds, per_second)
 
 
 def measure_start(folder: str | Path, device: str | None = None) -> dict[str, float]:
@@ -93,15 +95,18 @@ def download(name: str, revision: str | None = None) -> None:
         raise ConnectionError(f"{name} could not be downloaded ({type(error).__name__}); check the network") from error
 
 
-def warm_up(pricer: Any, batch: int = 16) -> None:
-    """Price one text and a batch, so that the first caller doesn't pay for caches and kernels.
+def warm_up(pricer: Any, batch: int = 16) -> float:
+    """Price one text and a batch, so that the first caller doesn't pay for caches and kernels; texts/s of the batch.
 
     Raises:
         ValueError: the model gives no price for a plain text; nobody should be sent to it.
     """
-    answers = [*pricer.estimate([WARM_UP_TEXT]), *pricer.estimate([WARM_UP_TEXT] * batch)]
+    answers, begun = list(pricer.estimate([WARM_UP_TEXT])), time.perf_counter()
+    answers += pricer.estimate([WARM_UP_TEXT] * batch)
+    seconds = time.perf_counter() - begun
     if bad := [answer for answer in answers if answer.estimate != answer.estimate]:
         raise ValueError(f"the model gave no price for a plain text ({bad[0].warning}); this adapter can't be served")
+    return batch / max(seconds, 1e-6)
 
 
 @contextmanager
