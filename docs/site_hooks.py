@@ -45,6 +45,7 @@ LAYERS = {
 HIDDEN = re.compile(r"/notebook_\d\d$|__main__$")  # answers of exercises, and what holds no names
 READING = "docs/reading.md"
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$", re.DOTALL)
+REMOTE_PICTURE = re.compile(r'<img\b[^>]*\bsrc="(?:https?:)?//[^>]*>')
 SOURCE_LINK = re.compile(r"\]\((?:\.\./)*(pricelab/[\w/]+\.py)\)")
 
 
@@ -211,10 +212,16 @@ def _mathml(match: re.Match[str]) -> str:
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Leave out scripts that a page would fetch from elsewhere: the notebooks' template asks for mermaid."""
+    """Leave out what a page would fetch from elsewhere: scripts, as the notebooks' template asks for mermaid, and
+    pictures, as a stamped notebook's badge, whose link stays."""
     return re.sub(
         r"<script(?![^>]*application/json)[^>]*>(?:(?!</script>).)*?https://cdnjs.*?</script>",
         "",
-        output,
+        REMOTE_PICTURE.sub(_words_instead, output),
         flags=re.DOTALL,
     )
+
+
+def _words_instead(picture: re.Match[str]) -> str:
+    words = re.search(r'\balt="([^"]*)"', picture[0])
+    return words[1] if words else ""

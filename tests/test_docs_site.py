@@ -9,10 +9,13 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
+from nbconvert.filters import markdown2html
 
 import pricelab
+from pricelab.stamp import PICTURE, SET_UP, Place, stamped
 
 ROOT = Path(__file__).parents[1]
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
@@ -133,6 +136,18 @@ def test_formulas_are_shown_without_a_script(site):
 def test_only_formulas_become_mathml(html, maths):
     shown = hooks.on_page_content(html, None, None, None)
     assert shown.count("<math") == maths and ("$" in shown) == (maths == 0)
+
+
+def test_a_stamped_notebook_keeps_its_link_to_colab_and_loads_no_badge():
+    cells = [nbformat.v4.new_markdown_cell("# 00 · A title"), nbformat.v4.new_code_cell('SOURCE = ""  # @param')]
+    cells[1]["id"] = SET_UP
+    notebook = stamped(nbformat.v4.new_notebook(cells=cells), "notebooks/00.ipynb", Place("someone/pricelab"))
+    rendered = markdown2html(notebook.cells[0].source)
+    assert loads(rendered) == [PICTURE]
+    shown = hooks.on_post_page(rendered + '<img src="plot.png" alt="A plot">', None, None)
+    assert loads(shown) == ["plot.png"]
+    address = "https://colab.research.google.com/github/someone/pricelab/blob/main/notebooks/00.ipynb"
+    assert re.search(rf'<a href="{address}"[^>]*>Open in Colab</a>', shown)
 
 
 # ---- the order of reading
