@@ -17,12 +17,15 @@ import venv
 from pathlib import Path
 
 MANIFEST = "kit.json"
+# Only SmolLM2's weights are in the kit: on a GPU pricelab would choose a base from the hub.
 START = """#!/bin/sh
 cd "$(dirname "$0")" && export PRICELAB_CACHE="$PWD/cache" HF_HUB_OFFLINE=1
+export PRICELAB_PROFILE="${PRICELAB_PROFILE:-laptop}"
 exec env/bin/jupyter lab notebooks "$@"
 """
 START_BAT = (
     '@cd /d "%~dp0"\r\n@set "PRICELAB_CACHE=%CD%\\cache"\r\n@set HF_HUB_OFFLINE=1\r\n'
+    "@if not defined PRICELAB_PROFILE set PRICELAB_PROFILE=laptop\r\n"
     "@env\\Scripts\\jupyter lab notebooks %*\r\n"
 )
 

@@ -1,6 +1,7 @@
 """The offline kit: packed with a stand-in for pip, refused in words, checked before it is installed; once for real."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from pricelab import kit, kit_install
 from pricelab.files import read_json
+from pricelab.profiles import PROFILES
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_a_half_done_kit_is_gone_on_with_and_others_are_refused(packing, tmp_pat
         with pytest.raises(ZeroDivisionError):
             packing()
     assert (folder / kit.MARKER).is_file() and not (folder / kit.MANIFEST).exists()
-    assert checked(folder).returncode != 0 if (folder / "install.py").exists() else True
+    assert not (folder / "install.py").exists()  # so nobody installs half a kit
     packing()
     with pytest.raises(ValueError, match="finished kit"):
         packing()
@@ -107,6 +109,22 @@ def test_a_spoilt_kit_is_not_installed(packing, tmp_path, spoil):
     done = checked(folder)
     words = {"changed": "hash differs", "missing": "is missing", "platform": "Windows", "manifest": "interrupted"}
     assert done.returncode == 1 and words[spoil] in done.stderr and not (tmp_path / "room").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the start file of a Unix shell")
+@pytest.mark.parametrize(("own", "profile"), [({}, "laptop"), ({"PRICELAB_PROFILE": "smoke"}, "smoke")])
+def test_a_room_takes_the_base_that_was_packed_also_on_a_gpu(tmp_path, own, profile):
+    jupyter = tmp_path / "env" / "bin" / "jupyter"
+    jupyter.parent.mkdir(parents=True)
+    jupyter.write_text('#!/bin/sh\necho "$PRICELAB_PROFILE $HF_HUB_OFFLINE $PRICELAB_CACHE"\n', encoding="utf-8")
+    jupyter.chmod(0o755)
+    (tmp_path / "start").write_text(kit_install.START, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if name != "PRICELAB_PROFILE"}
+    command = ["sh", str(tmp_path / "start")]
+    done = subprocess.run(command, env={**kept, **own}, capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.split() == [profile, "1", str(tmp_path / "cache")]
+    assert PROFILES[profile].base in ("tiny", "smollm2-135m")  # what a kit holds
+    assert "if not defined PRICELAB_PROFILE set PRICELAB_PROFILE=laptop" in kit_install.START_BAT
 
 
 @pytest.mark.slow
