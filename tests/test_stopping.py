@@ -29,6 +29,14 @@ def adapters(model):
     return {name: weight.detach().clone() for name, weight in model.named_parameters() if "lora_" in name}
 
 
+def validation_loss(model, toy_base, items):
+    """The loss on ``items`` as a run that watches them finds it."""
+    examples = encode(load_base(str(toy_base)).tokenizer, items, WATCHED.max_text_tokens)
+    with torch.inference_mode():
+        parts = [(len(part), price_loss(model, collate(part, 0))) for part in (examples[:16], examples[16:])]
+    return sum(n * loss.item() for n, loss in parts) / len(examples)
+
+
 # ---- the learning rate
 
 
@@ -122,6 +130,19 @@ def test_a_timed_run_that_was_interrupted_counts_the_time_before(
     assert all(torch.equal(adapters(again)[name], weight) for name, weight in adapters(model).items())
 
 
+def test_a_clock_that_ends_a_watched_run_leaves_the_best_point_so_far(toy_base, toy_catalog, tmp_path, ticking):
+    items, watched = toy_catalog["train"][:16], toy_catalog["validation"][:24]
+    recipe = dataclasses.replace(WATCHED, patience=100, learning_rate=0.05)
+    trained, model = run(toy_base, items, tmp_path, recipe, minutes=0.5, validation=watched)
+    steps, losses = list(trained.validation), list(trained.validation.values())
+    assert trained.stopped.startswith(f"stopped at step {steps[-1]} of 60") and "minutes were over" in trained.stopped
+    assert trained.best_step == steps[losses.index(min(losses))] < steps[-1]
+    now = validation_loss(model, toy_base, watched)
+    assert abs(now - min(losses)) < 0.3 * (
+        losses[-1] - min(losses)
+    )  # the best weights are bf16 here, and rounding tells
+
+
 @pytest.mark.parametrize("minutes", [0, -1, math.nan, math.inf])
 def test_minutes_of_nonsense_are_refused(minutes):
     with pytest.raises(ValueError, match="minutes must be a number above 0"):
@@ -154,11 +175,7 @@ def test_it_stops_when_the_validation_items_gain_nothing_and_says_so(overfitted)
 
 def test_the_model_is_left_with_the_best_weights_not_the_last(overfitted, toy_base, toy_catalog):
     trained, model = overfitted
-    base = load_base(str(toy_base))
-    examples = encode(base.tokenizer, toy_catalog["validation"][:24], WATCHED.max_text_tokens)
-    with torch.inference_mode():
-        parts = [(len(part), price_loss(model, collate(part, 0))) for part in (examples[:16], examples[16:])]
-    now = sum(n * loss.item() for n, loss in parts) / 24
+    now = validation_loss(model, toy_base, toy_catalog["validation"][:24])
     assert now == pytest.approx(min(trained.validation.values()), rel=0.02)
     assert now < list(trained.validation.values())[-1]
 
