@@ -22,6 +22,7 @@ from pricelab.compiling import check_compiler
 from pricelab.disk import in_words
 from pricelab.examples import cut_length
 from pricelab.fsdp import ask, trained_weights
+from pricelab.interruption import after_training
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
@@ -82,7 +83,7 @@ def finetune(
         FloatingPointError: the loss or the gradient stopped being a finite number.
         MemoryError: memory ran out all the same, with one item at a time.
         OSError: something can't be written; the folder can be resumed.
-        Interrupted: outside a notebook, after the checkpoint was saved.
+        Interrupted: outside a notebook, after the checkpoint was saved; anywhere, when the training was done already.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
@@ -131,37 +132,40 @@ def finetune(
     options["price_format"] = price_format
     trained = train(model, loaded, items, recipe, folder / CHECKPOINTS, seed, progress, **options)
 
-    if method == "full":
-        round_as_saved(model, loaded.device)
-    pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
-    held_out = catalog["calibration"][: profile.calibration_items]
-    options = {"blended": blend, "seed": seed, "progress": progress and processes.is_first()}
-    read_outs = ask(model, lambda: with_read_outs(pricer, items, held_out, **options))
-    weights = trained_weights(model) if processes.sharded() else None
+    with after_training(early=trained.interrupted):
+        if method == "full":
+            round_as_saved(model, loaded.device)
+        pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
+        held_out = catalog["calibration"][: profile.calibration_items]
+        options = {"blended": blend, "seed": seed, "progress": progress and processes.is_first()}
+        read_outs = ask(model, lambda: with_read_outs(pricer, items, held_out, **options))
+        weights = trained_weights(model) if processes.sharded() else None
 
-    def seal() -> Manifest:
-        assert read_outs is not None  # in the first process, which seals
-        scope = learn_scope([i.text for i in held_out], [i.price for i in held_out], read_outs.pricer.ridge)
-        manifest = Manifest(
-            method=method,
-            base={"name": base, "revision": loaded.revision},
-            quantisation=loaded.quantisation,
-            tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
-            max_text_tokens=recipe.max_text_tokens,
-            data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
-                  "median_price_usd": float(np.median([item.price for item in items])),
-                  **({"price_range": list(catalog.price_range)} if catalog.price_range else {})},
-            recipe=recipe.as_dict(),
-            seed=seed,
-            calibration=read_outs.calibration.as_dict(),
-            scope=scope.as_dict(),
-            metrics=metrics_of(trained, extras),
-            price_format=noted,
-        )  # fmt: skip
-        with in_words("saving the predictor", folder, after="The training is done; the same command finishes the run"):
-            return finish(folder, model, weights, loaded.tokenizer, read_outs, manifest, trained.interrupted)
+        def seal() -> Manifest:
+            assert read_outs is not None  # in the first process, which seals
+            scope = learn_scope([i.text for i in held_out], [i.price for i in held_out], read_outs.pricer.ridge)
+            manifest = Manifest(
+                method=method,
+                base={"name": base, "revision": loaded.revision},
+                quantisation=loaded.quantisation,
+                tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
+                max_text_tokens=recipe.max_text_tokens,
+                data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
+                      "median_price_usd": float(np.median([item.price for item in items])),
+                      **({"price_range": list(catalog.price_range)} if catalog.price_range else {})},
+                recipe=recipe.as_dict(),
+                seed=seed,
+                calibration=read_outs.calibration.as_dict(),
+                scope=scope.as_dict(),
+                metrics=metrics_of(trained, extras),
+                price_format=noted,
+            )  # fmt: skip
+            with in_words(
+                "saving the predictor", folder, after="The training is done; the same command finishes the run"
+            ):
+                return finish(folder, model, weights, loaded.tokenizer, read_outs, manifest, trained.interrupted)
 
-    sealed = processes.once(seal)  # by the first of several processes
+        sealed = processes.once(seal)  # by the first of several processes
     return Run(folder, trained.losses, trained.seconds, sealed, trained.validation, trained.stopped)
 
 

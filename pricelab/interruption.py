@@ -1,12 +1,13 @@
 """Ctrl-C while a model trains: the first finishes the step and saves, the second stops at once.
 
-In a notebook the cell then goes on with what is trained so far; elsewhere `Interrupted` says how to go on. Used by
-`training`. Introduced in notebook 07.
+In a notebook the cell then goes on with what is trained so far; elsewhere `Interrupted` says how to go on, as it does
+when a run is trained but its folder isn't finished. Used by `training` and `finetuning`. Introduced in notebook 07.
 """
 
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from transformers import TrainerCallback
@@ -17,7 +18,7 @@ HINT = "interrupted: this step is finished and saved first; interrupt again to s
 
 
 class Interrupted(KeyboardInterrupt):
-    """A training was interrupted and its checkpoint is saved; the text says where, and how to go on."""
+    """A run was interrupted and what is trained is saved; the text says where, and how to go on."""
 
 
 class Interruption(TrainerCallback):
@@ -66,6 +67,22 @@ class Interruption(TrainerCallback):
             torch.distributed.all_reduce(heard, op=torch.distributed.ReduceOp.MAX)
             self.asked = bool(heard)
         return self.asked
+
+
+@contextlib.contextmanager
+def after_training(early: bool) -> Iterator[None]:
+    """Say of an interrupt that comes when a run is trained, and ends up in its folder, how to go on.
+
+    ``early``: the training itself was interrupted, so the run will be trained on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        again = "call" if in_notebook() else "command"
+        does = "trains on" if early else "finishes the run"
+        raise Interrupted(
+            f"interrupted after the training, which is saved; the same {again} {does} from there"
+        ) from error
 
 
 def goes_on(where: str) -> str:

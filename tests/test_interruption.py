@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import TrainerCallback, TrainerControl
 
-from pricelab import cli, interruption, training
+from pricelab import cli, finetuning, interruption, training
 from pricelab.artifacts import MANIFEST, RUN, is_finished, is_unfinished
 from pricelab.checkpoints import named, newest_valid
 from pricelab.finetuning import CHECKPOINTS, finetune
@@ -124,6 +124,33 @@ def test_an_interrupt_in_the_last_step_changes_nothing(whole, toy_catalog, optio
     monkeypatch.setattr(training, "LossDisplay", interrupting(8))
     done = finetune(toy_catalog, tmp_path / "run", **options)
     assert (done.stopped, done.manifest.files) == ("", whole.manifest.files)
+
+
+@pytest.mark.parametrize("doing", ["with_read_outs", "learn_scope", "finish"])
+def test_when_the_training_is_done_the_same_command_finishes_the_run(
+    whole, toy_catalog, options, tmp_path, monkeypatch, doing
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, doing, lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(Interrupted, match="^interrupted after the training.*the same command finishes the run"):
+            finetune(toy_catalog, tmp_path / "run", progress=False, **options)
+    assert is_unfinished(tmp_path / "run") and not is_finished(tmp_path / "run")
+    monkeypatch.setattr(training, "price_loss", None)  # no step is done again
+    again = finetune(toy_catalog, tmp_path / "run", progress=False, **options)
+    assert (again.losses, again.manifest.files) == (whole.losses, whole.manifest.files)
+
+
+@pytest.mark.usefixtures("notebook")
+def test_a_notebooks_second_interrupt_says_that_the_run_is_trained_on(
+    whole, toy_catalog, options, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "LossDisplay", interrupting(3))
+        patch.setattr(finetuning, "with_read_outs", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(Interrupted, match="is saved; the same call trains on from there"):
+            finetune(toy_catalog, tmp_path / "run", **options)
+    again = finetune(toy_catalog, tmp_path / "run", progress=False, **options)
+    assert (again.losses, again.manifest.files) == (whole.losses, whole.manifest.files)
 
 
 def test_without_checkpoints_an_interrupt_is_an_interrupt(toy_base, toy_catalog, monkeypatch):
