@@ -5,10 +5,12 @@
     python -m benchmarks.environments --page    # rewrite the table of docs/colab.md
 
 ``PYTHON`` names the interpreter to build with, by default the one that runs this; ``TORCH`` the torch to install, such
-as ``torch==2.11.0``. An environment is built once, in the cache, and again when these, its pins or pyproject.toml
-change; pricelab itself is installed anew each time. Results with their times go to ``data/results/environments.json``,
-those with another interpreter to a row of their own. What a test needs besides is installed without touching what is
-there; tests of extras that no notebook uses, browser tests and checks of text stay with `make test`.
+as ``torch==2.11.0``; ``NOTE`` what to know about the run. An environment is built once, in the cache, and again when
+interpreter, torch, pins or pyproject.toml change. Each time `latest` is brought to the newest versions, and in `colab`
+all that the set-up cell installs is taken out and the cell run again. Results with their times go to
+``data/results/environments.json``, those with another interpreter to a row of their own. What a test needs besides is
+installed without touching what is there; tests of extras that no notebook uses, browser tests and checks of text stay
+with `make test`. The command leaves with 1 when a test fails or the set-up cell takes longer than 40 s.
 """
 
 import hashlib
@@ -19,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ LEFT_OUT = (  # Voilà, TRL, Ray, spelling: not in these environments
     "tests/browser", "tests/test_app.py", "tests/test_engine_benchmark.py", "tests/test_many_workers.py",
     "tests/test_spelling.py", "tests/test_links.py", "tests/test_docs_site.py",
 )  # fmt: skip
+SET_UP_SECONDS = 40  # that the set-up cell may take
 SHOWN = (*KEPT, "peft", "accelerate", "datasets", "bitsandbytes", "IPython", "pricelab")
 SET_UP = """
 import sys, types, nbformat
@@ -47,34 +51,42 @@ shell.run_cell(cell.source.replace('SOURCE = ""', f'SOURCE = "{sys.argv[2]}"')).
 
 
 def build(name: str, row: str, interpreter: str, torch: str) -> tuple[Path, dict[str, Any]]:
-    """The Python of the environment for ``row``, and what building it took; one that is there is used again."""
+    """The Python of the environment for ``row``, and what setting it up took; one that is there is used again."""
     pins = colab_pins(torch) if name == "colab" else torch or "torch"
     wanted = hashlib.sha256(f"{interpreter}\n{pins}".encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
     folder = cache_dir() / "environments" / row.replace(", Python ", "-")
-    python, noted = folder / "bin" / "python", folder / "built.json"
-    if noted.is_file() and (before := read_json(noted))["sha256"] == wanted:
-        _pip(python, "--no-deps", "--force-reinstall", str(ROOT))  # kernels import what is installed
-        return python, before
-    shutil.rmtree(folder, ignore_errors=True)
-    started = time.monotonic()
-    subprocess.run([interpreter, "-m", "venv", folder], check=True)
-    facts: dict[str, Any] = {"sha256": wanted}
+    python, noted, started = folder / "bin" / "python", folder / "built.json", time.monotonic()
+    facts: dict[str, Any] = read_json(noted) if noted.is_file() else {}
+    if new := facts.get("sha256") != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([interpreter, "-m", "venv", folder], check=True)
+        facts = {"sha256": wanted}
     if name == "colab":
-        (folder / "pins.txt").write_text(pins, encoding="utf-8")
-        _pip(python, "-r", str(folder / "pins.txt"))
-        kept = versions(python)
-        facts |= {"build_seconds": round(time.monotonic() - started)} | _set_up(python)
-        now = versions(python)
-        if changed := {package for package in KEPT if kept[package] != now[package]}:
-            raise RuntimeError(f"the set-up cell changed {', '.join(sorted(changed))}")
-        held = folder / "held.txt"
-        held.write_text("\n".join(f"{n}=={v}" for n, v in now.items() if n != "pricelab"), encoding="utf-8")
-        _pip(python, "-c", str(held), *TOOLS)
+        facts |= _as_on_colab(python, pins, facts.get("added", ["pricelab"]))
     else:
-        _pip(python, "--upgrade", pins, f"{ROOT}[lab]", *TOOLS)
+        _pip(python, "install", "--upgrade", "--upgrade-strategy", "eager", pins, f"{ROOT}[lab]", *TOOLS)
+        _pip(python, "install", "--no-deps", "--force-reinstall", str(ROOT))  # kernels import what is installed
+    if new:
         facts["build_seconds"] = round(time.monotonic() - started)
     write_json_atomic(noted, facts)
     return python, facts
+
+
+def _as_on_colab(python: Path, pins: str, added: Sequence[str]) -> dict[str, Any]:
+    """Colab's packages without what the set-up cell ``added`` before, then that cell, then what tests need."""
+    folder = python.parents[1]
+    (folder / "pins.txt").write_text(pins, encoding="utf-8")
+    _pip(python, "uninstall", "--yes", *added)
+    _pip(python, "install", "-r", str(folder / "pins.txt"))
+    before = versions(python)
+    facts = _set_up(python)
+    after = versions(python)
+    if changed := {package for package in KEPT if before[package] != after[package]}:
+        raise RuntimeError(f"the set-up cell changed {', '.join(sorted(changed))}")
+    held = folder / "held.txt"
+    held.write_text("\n".join(f"{n}=={v}" for n, v in after.items() if n != "pricelab"), encoding="utf-8")
+    _pip(python, "install", "-c", str(held), *TOOLS)
+    return {**facts, "added": sorted({*after} - {*before})}
 
 
 def colab_pins(torch: str) -> str:
@@ -105,18 +117,22 @@ def test(python: Path, *arguments: str) -> dict[str, Any]:
 
 
 def measure(name: str, row: str, interpreter: str, torch: str) -> int:
-    """Build, test, note the results in ``row``; how many tests failed."""
+    """Build, test, note the results in ``row``; how many tests failed, a set-up cell that is too slow among them."""
     python, built = build(name, row, interpreter, torch)
     units = test(python, *(f"--ignore={place}" for place in LEFT_OUT), "--ignore=tests/test_notebooks.py")
     notebooks = test(python, "tests/test_notebooks.py", "-k", "runs_alone")
     found = {package.lower(): version for package, version in versions(python).items()}
-    seconds = {key: value for key, value in built.items() if key != "sha256"}
+    seconds = {key: value for key, value in built.items() if key.endswith("_seconds")}
     facts = {"python": _version(python).removeprefix("Python "), **seconds, "unit tests": units}
+    if told := os.environ.get("NOTE"):
+        facts["note"] = f"; {told}"
     note(
         row,
         {**facts, "notebooks": notebooks, "versions": {package: found.get(package.lower(), "") for package in SHOWN}},
     )
-    return units["failed"] + notebooks["failed"]
+    if slow := built.get("set_up_seconds", 0) > SET_UP_SECONDS:
+        print(f"the set-up cell took {built['set_up_seconds']:.0f} s, more than {SET_UP_SECONDS}", file=sys.stderr)
+    return units["failed"] + notebooks["failed"] + slow
 
 
 def note(name: str, facts: dict[str, Any]) -> None:
@@ -168,12 +184,12 @@ def _version(python: str | Path) -> str:
 
 
 def _pip(python: Path, *arguments: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [python, "-m", "pip", arguments[0], "--quiet", "--disable-pip-version-check", *arguments[1:]]
     subprocess.run(command, check=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Measure an environment, or with ``--page`` only rewrite the page; 1 when a test failed there."""
+    """Measure an environment, or with ``--page`` only rewrite the page; 1 when a test failed or the set-up was slow."""
     if arguments == ["--page"]:
         write_text_atomic(PAGE, page())
         return 0
