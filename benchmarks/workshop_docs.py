@@ -53,7 +53,7 @@ def timetable(route: str) -> str:
             runs, practice, machine = runs + facts["seconds"] / 60, practice + needed, facts["machine"]
             lines.append(f"| [{title(notebook)}](../../notebooks/{name}) | {facts['seconds'] / 60:.1f} | {needed} |")
     lines.append(f"| **together** | **{runs:.0f}** | **{practice:.0f}** |")
-    told = f"Run in the `laptop` profile on {machine}; exercises as their cells say. Written by"
+    told = f"Run in the `laptop` profile on {machine}; exercises are estimates, as their headings say. Written by"
     return "\n".join([*lines, "", f"{told} `python -m benchmarks.workshop_docs`."])
 
 

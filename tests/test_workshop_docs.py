@@ -1,9 +1,12 @@
 """The workshop pages agree with the notebooks, the exercises and what was measured."""
 
 import re
+from collections import Counter
+
+import pytest
 
 from benchmarks import workshop_docs
-from benchmarks.workshop_docs import FOLDER, ROUTES, answers, mistakes, plans, solutions
+from benchmarks.workshop_docs import FOLDER, ROUTES, answers, mistakes, plans, solutions, timetable
 from pricelab.exercises import EXERCISES
 
 AGAIN = "run: python -m benchmarks.workshop_docs"
@@ -11,6 +14,21 @@ AGAIN = "run: python -m benchmarks.workshop_docs"
 
 def test_minutes_and_the_kits_size_are_those_that_were_measured():
     assert plans() == (FOLDER / "README.md").read_text(encoding="utf-8"), AGAIN
+
+
+@pytest.mark.parametrize(("route", "minutes"), [("taste", [90]), ("concepts", [225]), ("full", [175, 190, 160, 190])])
+def test_a_plan_leaves_each_notebook_its_time_and_adds_up(route, minutes):
+    section = plans().partition(f"<!-- /{route} -->")[2].partition("\n## ")[0]
+    planned = re.findall(r"^\| (?:(\d) \| )?(\d+) \| (\d\d\b)?(.*?) \| (.*?) ?\|$", section, re.MULTILINE)
+    sums = Counter()
+    for half, row, number, _, said in planned:
+        sums[half or "1"] += int(row)
+        sums[number] += int(row)
+        assert said or number == "", "something to say in each row but a break"
+    assert [sums[half] for half in "1234" if half in sums] == minutes
+    for number, needed in re.findall(r"^\| \[(\d\d) .*?\| ([\d.]+ \| \d+) \|$", timetable(route), re.MULTILINE):
+        run, practice = map(float, needed.split("|"))
+        assert sums[number] >= run + practice, number
 
 
 def test_answers_are_those_of_notebooks_and_judges():
