@@ -2,7 +2,8 @@
 
 Each run is four steps on the longest texts of the workshop catalog, in a process of its own, loading included. The
 peaks go to ``data/results/memory.json`` as they come, with settings and machine, from where
-`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. Started again, it goes on after the last finished run.
+`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. Started again, it goes on after the last finished run;
+what another machine or device measured is measured anew.
 """
 
 import json
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import RESULTS, ROOT
+from benchmarks.results import RESULTS, ROOT, can_run
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_json_atomic
 
@@ -58,39 +59,50 @@ def one(base: str, method: str, batch: int) -> dict[str, Any]:
 
 
 def measure(path: Path) -> None:
-    """Write all runs to ``path``; those that it holds already are kept."""
+    """Write all runs to ``path``; those that it holds already of this machine and device are kept."""
     from pricelab.normalise import this_machine
+    from pricelab.profiles import pick_device
 
+    here = {"machine": this_machine(), "device": pick_device()}
     facts = read_json(path) if path.is_file() else {"command": "python -m benchmarks.memory", "steps": STEPS}
-    facts |= {"machine": this_machine()}
     runs = {(run["base"], run["method"], run["batch"]): run for run in facts.get("runs", [])}
-    for key in ((base, method, batch) for base in BASES for method in METHODS for batch in BATCHES):
-        if key not in runs:
-            command = [sys.executable, "-m", "benchmarks.memory", "--one", *map(str, key)]
-            said = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, cwd=ROOT).stdout
-            runs[key] = json.loads(said.splitlines()[-1])
-            print(runs[key], flush=True)
-            write_json_atomic(path, {**facts, "runs": list(runs.values())})
+    bases = [base for base in BASES if can_run(f"the memory of {base}", base)]
+    for key in ((base, method, batch) for base in bases for method in METHODS for batch in BATCHES):
+        if here.items() <= runs.get(key, {}).items():
+            continue
+        runs[key] = {**alone(*key), **here}
+        print(runs[key], flush=True)
+        write_json_atomic(path, {**facts, "runs": list(runs.values())})
+
+
+def alone(base: str, method: str, batch: int) -> dict[str, Any]:
+    """`one` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", "--one", base, method, str(batch)]
+    said = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, cwd=ROOT).stdout
+    return dict(json.loads(said.splitlines()[-1]))
 
 
 def table(facts: dict[str, Any]) -> str:
     """Estimates beside peaks as a Markdown table."""
-    lines = [
-        "| base | method | batch × tokens | estimate | measured | estimate / measured | live tensors alone |",
-        "|---" * 7 + "|",
-    ]
+    heads = ["base", "method", "batch × tokens", "estimate", "measured", "estimate / measured", "live tensors alone"]
+    machines = list(dict.fromkeys(f"{run['machine']}, {run['device']}" for run in facts["runs"]))
+    several = len(machines) > 1
+    heads += ["machine"] * several
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for run in facts["runs"]:
         tensors = f"{run['estimated_tensors'] / run['measured_tensors']:.2f}" if "measured_tensors" in run else ""
         cells = (
             run["base"], METHODS[run["method"]], f"{run['batch']} × {run['tokens']}", human_bytes(run["estimated"]),
             human_bytes(run["measured"]), f"{run['estimated'] / run['measured']:.2f}", tensors,
+            *[f"{run['machine']}, {run['device']}"] * several,
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     told = (
         f"{facts['steps']} steps on the longest texts, loading included, each run in a process of its own. "
         "*Measured* is the growth of the process as the system sees it, *live tensors alone* the same ratio for what "
         "tensors hold. "
-        f"Threads: {facts['runs'][-1]['threads']}; machine: {facts['machine']}. Written by `{facts['command']}`."
+        f"Threads: {facts['runs'][-1]['threads']}; {'machines' if several else 'machine'}: {'; '.join(machines)}. "
+        f"Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
 
