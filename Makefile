@@ -54,17 +54,22 @@ experiments: $(READY) ## repeat or complete the recorded experiments (hours on t
 	$(BIN)/python -m benchmarks.forgetting
 	$(BIN)/python -m benchmarks.audit_scaling
 
-bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite the tables of docs/ (long on two cores)
+bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite all tables (long on two cores)
 	$(BIN)/python -m pytest -m benchmark benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.engine_profile
 	$(BIN)/python -m benchmarks.attention
 	$(BIN)/python -m benchmarks.epochs
 	$(BIN)/python -m benchmarks.memory
-	$(BIN)/python -m benchmarks.engine_docs
 	$(BIN)/python -m benchmarks.pricing
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.widget_latency
+	$(BIN)/python -m benchmarks.engine_docs
+	$(BIN)/python -m benchmarks.serving_docs
+	$(BIN)/python -m benchmarks.predictor_docs
+	$(BIN)/python -m benchmarks.coverage_docs
+	$(BIN)/python -m benchmarks.workshop_docs
+	$(BIN)/python -m benchmarks.results --readme
 
 docs: $(READY) ## build the site (notebooks, pages, reference) to site/; it loads nothing from elsewhere
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.results import RESULTS
+from benchmarks.results import RESULTS, can_run
 from pricelab.adapters import add_adapters
 from pricelab.backbone import autocast
 from pricelab.bases import locate, quiet
@@ -90,6 +90,8 @@ def main(path: Path = RESULTS / "attention.json", base: str = "", lengths: Seque
     """Measure and write down, for the profile's base and batch."""
     profile = detect()
     base = base or profile.base
+    if not can_run("attention by length", base):
+        return
     dtype, why = pick_precision(pick_device())
     facts = {
         "command": "python -m benchmarks.attention", "machine": this_machine(), "threads": torch.get_num_threads(),

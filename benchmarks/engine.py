@@ -7,6 +7,9 @@ minute hits both. Speeds, peaks and losses go to ``data/results/engine-<device>.
 Notation: N weights of the layers that a token is multiplied with, A weights of the adapters.
 """
 
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +23,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from benchmarks.results import RESULTS
+from benchmarks.results import RESULTS, ROOT, can_run
 from pricelab.costs.peak import apart, peak_memory
 from pricelab.costs.shapes import ATTENTION
 from pricelab.files import write_json_atomic
@@ -31,7 +34,8 @@ BATCH, RANK = 16, 32
 ITEMS = 960  # an engine that groups texts by length needs a catalog to choose from
 WARM_UP, STEPS, REPEATS = 2, 8, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
-GPU_SHAPE = "Qwen3-1.7B"
+CPU_BASE, GPU_SHAPE = "smollm2-135m", "Qwen3-1.7B"
+PACKAGES = ("trl", "datasets")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Job:
 
     engine: str  # "pricelab" or "trl"
     method: str  # "lora" or "qlora"
-    base: str = "smollm2-135m"
+    base: str = CPU_BASE
     checkpointing: bool = False  # TRL's default is True: slower, and smaller
     same_order: bool = False  # batches in the order of the items, so that losses can be compared
     precision: str = "bf16"  # what the machine does best, or "fp32"
@@ -339,22 +343,25 @@ def random_base(shape: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         config = SHAPES[shape].config(max_position_embeddings=4096)
         AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
-        load_tokenizer(locate("smollm2-135m")[0]).save_pretrained(folder)
+        load_tokenizer(locate(CPU_BASE)[0]).save_pretrained(folder)
         yield folder
 
 
 def main() -> None:
-    """Measure on the GPU when there is one, else on the CPU; the other kind is skipped in words."""
+    """Measure on the GPU when there is one, and on the CPU; what the machine lacks is skipped in words."""
     from pricelab.profiles import pick_device
 
-    device = pick_device()
-    if device == "cuda":
+    if not can_run("the comparison with TRL", CPU_BASE, packages=PACKAGES):
+        return
+    if pick_device() == "cuda":
         with random_base(GPU_SHAPE) as folder:
             facts = {**measure(folder), "base": f"{GPU_SHAPE}'s shape with random weights"}
-    else:
-        print("no CUDA device here: the GPU rows are skipped", flush=True)
-        facts = measure("smollm2-135m")
-    write_json_atomic(RESULTS / f"engine-{device}.json", facts)
+        write_json_atomic(RESULTS / "engine-cuda.json", facts)
+        on_cpu = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        subprocess.run([sys.executable, "-m", "benchmarks.engine"], env=on_cpu, cwd=ROOT, check=True)
+        return
+    print("no CUDA device: the GPU rows are skipped", flush=True)
+    write_json_atomic(RESULTS / "engine-cpu.json", measure(CPU_BASE))
 
 
 if __name__ == "__main__":

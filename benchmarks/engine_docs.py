@@ -111,7 +111,7 @@ def profile(facts: dict[str, Any]) -> str:
 
 def limits(facts: dict[str, Any]) -> str:
     """What is left of a step of pricelab's engine, as a Markdown table: from its profile and the comparison's speed."""
-    speeds = read_json(RESULTS / "engine-cpu.json")
+    speeds = read_json(RESULTS / f"engine-{facts.get('device', 'cpu')}.json")
     columns = []
     for method in METHODS:
         ms = facts[method]["pricelab"]["ms"]

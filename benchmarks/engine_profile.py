@@ -12,11 +12,12 @@ from torch.profiler import ProfilerActivity
 from torch.profiler import profile as watch
 from transformers import TrainerCallback
 
-from benchmarks.engine import WARM_UP, Job, ours, theirs, warm_up, work
-from benchmarks.results import RESULTS
+from benchmarks.engine import CPU_BASE, PACKAGES, WARM_UP, Job, ours, theirs, warm_up, work
+from benchmarks.results import RESULTS, can_run
 from pricelab.costs.peak import apart
 from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine
+from pricelab.profiles import pick_device
 
 # kind → what the names of its operations contain; the first that fits
 KINDS = {
@@ -73,7 +74,10 @@ def profile(job: Job) -> dict[str, Any]:
 
 def main() -> None:
     """Profile both engines with LoRA and QLoRA."""
+    if not can_run("the profile of a step", CPU_BASE, packages=PACKAGES):
+        return
     facts: dict[str, Any] = {"command": "python -m benchmarks.engine_profile", "machine": this_machine()}
+    facts |= {"device": pick_device()}
     for method in ("lora", "qlora"):
         facts[method] = {engine: apart(profile, Job(engine, method, steps=1)) for engine in ("pricelab", "trl")}
         print(method, facts[method], flush=True)

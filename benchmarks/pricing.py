@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import RESULTS, ROOT, spread, with_section
+from benchmarks.results import RESULTS, ROOT, can_run, spread, with_section
 from pricelab.costs.peak import apart
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
@@ -236,7 +236,7 @@ def page() -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Measure unless told ``--docs``, then rewrite the page; ``--rows 100000`` adds a larger file."""
-    if "--docs" not in arguments:
+    if "--docs" not in arguments and can_run("the speed of pricing", BASE):
         more = (int(arguments[arguments.index("--rows") + 1]),) if "--rows" in arguments else ()
         measure(sizes=(*SIZES, *more))
     write_text_atomic(PAGE, page())

@@ -7,7 +7,8 @@ committed notebooks, never from a hand. With ``--readme`` only the README is rew
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,21 @@ def measure(base: str = BASE) -> Path:
     path = RESULTS / f"{base}.json"
     write_json_atomic(path, {**facts, "splits": splits})
     return path
+
+
+def can_run(what: str, *bases: str, packages: Sequence[str] = ()) -> bool:
+    """Whether this machine has, or can download, what a benchmark takes; if not, say what it lacks."""
+    from pricelab.bases import locate
+
+    try:
+        for name in packages:
+            import_module(name)
+        for base in bases:
+            locate(base)
+    except (ModuleNotFoundError, ConnectionError) as error:
+        print(f"skipped {what}: {error}", flush=True)
+        return False
+    return True
 
 
 def with_section(text: str, name: str, content: str) -> str:
@@ -140,8 +156,11 @@ def speed_words(facts: dict[str, Any]) -> str:
             f"{default['times_faster']['median']:.1f} times as many in "
             f"{default['share_of_peak']['median']:.0%} of its memory."
         )
-    told = f"{facts['base']} on a CPU, batch {facts['batch']}; machine: {facts['machine']}. Written by"
-    return "\n".join([*lines, "", f"{told} `{facts['command']}`."])
+    told = (
+        f"{facts['base']} on a CPU, batch {facts['batch']}; machine: {facts['machine']}. Measured by "
+        f"`{facts['command']}`, written by `python -m benchmarks.results --readme`."
+    )
+    return "\n".join([*lines, "", told])
 
 
 def readme() -> str:

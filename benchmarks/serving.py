@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.results import RESULTS, ROOT
+from benchmarks.results import RESULTS, ROOT, can_run
 from pricelab.files import write_json_atomic
 from pricelab.serving import Limits, running, start
 from pricelab.serving.load import ask_at_once
@@ -224,4 +224,5 @@ def measure(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / "serving.json")
+    if can_run("the server's load", *QUESTIONS, packages=("schemathesis",)):
+        measure(Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / "serving.json")
