@@ -35,7 +35,7 @@ LAYERS = {
     "What answers": """pricer estimates decoding intervals read_outs blend probe states scope why batch answer_journal
         many_workers export""",
     "What judges": """evaluation scores bootstrap breakdown comparison coverage power baselines/* choosing verdict
-        leaderboard costs/* ways trials forgetting mishaps swaps privacy monitoring decision/*""",
+        leaderboard costs/* ways trials kept_trials forgetting mishaps swaps privacy monitoring decision/*""",
     "What teaches": "by_hand/* checks claims predictions exercises/* scorebook needs plots/*",
     "Leaves": """widgets/* serving/* cli cli_app cli_kit cli_options cli_pricing cli_serving cli_training app app_page
         doctor platforms hazards installed notebooks kernels normalise run_findings run_report colab stamp kit
