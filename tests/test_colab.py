@@ -1,6 +1,7 @@
 """The set-up on Colab: what it installs, what it never replaces, and that runs in Drive survive a disconnect."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,8 @@ import pytest
 from huggingface_hub import constants
 
 from pricelab import colab, installed
+from pricelab.profiles import PROFILES
+from pricelab.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 NEEDS = ["torch>=2.11", "bitsandbytes>=0.50", "scikit-learn>=1.6", 'modal>=1.6; extra == "modal"', 'x; extra == "test"']
@@ -319,3 +322,12 @@ def test_a_session_that_was_cut_off_goes_on_from_drive_with_run_all(tmp_path):
     second = session("second", kill_at=-1)
     assert second.returncode == 0, second.stderr[-2000:]
     assert f"steps 25 folder {drive}/MyDrive/pricelab/workbook/smoke/qlora" in second.stdout
+
+
+def test_the_checklist_for_a_person_takes_fifteen_minutes_and_looks_where_runs_are_kept():
+    page = (ROOT / "docs" / "colab.md").read_text(encoding="utf-8")
+    minutes = [int(number) for number in re.findall(r"\((\d+) minutes?\)", page)]
+    assert len(minutes) == len(re.findall(r"^\d\. ", page, re.MULTILINE)) and sum(minutes) == 15
+    laptop = PROFILES["laptop"]
+    assert f"{laptop.train_items // laptop.batch_size} short steps" in page
+    assert "pricelab/workbook/laptop/qlora/checkpoints" in page and f"`checkpoint-{Recipe.save_every}`" in page
