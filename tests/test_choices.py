@@ -139,13 +139,17 @@ def test_a_run_with_dropout_and_dora_resumes_as_if_never_interrupted(
 
     def run(folder, progress=False):
         base, model = load_trainable(name, "qlora", recipe, seed=1)
-        return train(model, base, items, recipe, folder, seed=1, progress=progress).losses
+        losses = train(model, base, items, recipe, folder, seed=1, progress=progress).losses
+        return losses, {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
-    whole = run(tmp_path / "whole")
+    losses, weights = run(tmp_path / "whole")
     monkeypatch.setattr(training, "LossDisplay", stop_at(3))
     with pytest.raises(InterruptedError):
         run(tmp_path / "stopped", progress=True)
-    assert run(tmp_path / "stopped") == whole
+    resumed_losses, resumed = run(tmp_path / "stopped")
+    assert resumed_losses == losses and resumed.keys() == weights.keys()
+    assert any("magnitude" in name for name in weights)
+    assert all(torch.equal(resumed[name], weight) for name, weight in weights.items())
 
 
 def test_a_run_of_choices_is_saved_loaded_and_noted(toy_base, toy_catalog, tmp_path, monkeypatch):
