@@ -36,6 +36,7 @@ WARM_UP, STEPS, REPEATS = 2, 8, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
 CPU_BASE, GPU_SHAPE = "smollm2-135m", "Qwen3-1.7B"
 PACKAGES = ("trl", "datasets")
+EQUAL_ADAPTERS = "fp32, TRL's adapters as well"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Job:
     checkpointing: bool = False  # TRL's default is True: slower, and smaller
     same_order: bool = False  # batches in the order of the items, so that losses can be compared
     precision: str = "bf16"  # what the machine does best, or "fp32"
+    cast_adapters: bool = False  # TRL's to fp32: with QLoRA it makes them bf16, whatever the precision
     steps: int = STEPS
 
     @property
@@ -90,6 +92,9 @@ def run(job: Job) -> Measured:
         warm_up(job)
     with quiet(), peak_memory(pick_device()) as peak, _precision(job.precision):
         trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, items, clock)
+        if job.cast_adapters:
+            for weight in trainer.model.parameters():
+                weight.data = weight.data.float() if weight.requires_grad else weight.data
         _same_adapters(trainer.model)
         _note_batches(trainer, seen)
         trainer.train()
@@ -276,12 +281,12 @@ def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], 
     return facts
 
 
-def agreement(method: str, base: str, precision: str, do: Callable[[Job], Measured] = alone) -> dict[str, Any]:
+def agreement(
+    method: str, base: str, precision: str, do: Callable[[Job], Measured] = alone, cast_adapters: bool = False
+) -> dict[str, Any]:
     """Losses of both engines, step by step, on the same batches from the same weights."""
-    steps = SAME_STEPS - WARM_UP
-    jobs = [
-        Job(engine, method, base, same_order=True, precision=precision, steps=steps) for engine in ("pricelab", "trl")
-    ]
+    ours = Job("pricelab", method, base, same_order=True, precision=precision, steps=SAME_STEPS - WARM_UP)
+    jobs = (ours, replace(ours, engine="trl", cast_adapters=cast_adapters))
     mine, other = (do(job).losses for job in jobs)
     apart_by = max(abs(a - b) / b for a, b in zip(mine, other, strict=True))
     return {"pricelab": mine, "trl": other, "largest_relative_difference": float(f"{apart_by:.3g}")}
@@ -328,6 +333,8 @@ def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str
             speed = found[name]["tokens_per_second"]["median"]
             found[name]["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
         found["losses"] = {"bf16": agreement(method, base, "bf16"), "fp32": agreement(method, base, "fp32")}
+        if method == "qlora":
+            found["losses"][EQUAL_ADAPTERS] = agreement(method, base, "fp32", cast_adapters=True)
         facts[method] = found
     return facts
 

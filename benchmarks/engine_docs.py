@@ -6,6 +6,7 @@ What was aimed at stands here; whether it was reached is read off what was measu
 from typing import Any
 
 from benchmarks import memory
+from benchmarks.engine import EQUAL_ADAPTERS
 from benchmarks.results import RESULTS, ROOT, renewed, spread
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_text_atomic
@@ -85,7 +86,9 @@ def losses(facts: dict[str, Any]) -> str:
                 steps = ", ".join(f"{loss:.5f}" for loss in found[engine])
                 apart = f"{found['largest_relative_difference']:.1e}" if engine == "trl" else ""
                 lines.append(f"| {words} | {precision} | {ENGINES[engine].split(',')[0]} | {steps} | {apart} |")
-    told = "With QLoRA TRL keeps the adapters in bf16, in fp32 too; pricelab keeps them in fp32."
+    told = "With QLoRA TRL keeps the adapters in bf16, whatever the precision; pricelab keeps them in fp32."
+    if any(EQUAL_ADAPTERS in facts[method]["losses"] for method in METHODS):
+        told += f" In the rows of *{EQUAL_ADAPTERS}* they were cast before the first step."
     return "\n".join([*lines, "", told])
 
 
