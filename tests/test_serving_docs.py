@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks.results import ROOT
-from benchmarks.serving_docs import MANY_PAGE, PAGE, many_page, page
+from benchmarks.serving_docs import MANY_PAGE, PAGE, aim_words, many_page, page
 
 PAGES = sorted((ROOT / "docs").glob("serving*.md"))
 
@@ -22,3 +22,14 @@ def test_links_and_files_that_are_named_exist(path):
     named = re.findall(r"`((?:tests|pricelab)/[\w/]+\.py)`", text)
     assert [link for link in links if not (path.parent / link).exists()] == []
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_which_predictor_reached_the_aim_is_what_was_measured():
+    def facts(**faster):
+        return {"predictors": {base: {"load": [{"clients": 30, "times_faster": {"median": times}}]}
+                               for base, times in faster.items()}}  # fmt: skip
+
+    words = aim_words(facts(small=4.0, large=3.99))
+    assert "`small` (4.00 times) reached it, `large` (3.99 times) did not" in words
+    assert "did not" not in aim_words(facts(small=4.0)) and "reached it" not in aim_words(facts(large=1.0))
+    assert "On a GPU it was 10 times; none was measured" in words
