@@ -36,6 +36,7 @@ def predict(
     engine: serving.Engine = "here",
     workers: serving.Workers = 2,
     address: serving.Address = None,
+    gpus: serving.Gpus = None,
 ) -> None:
     """Estimate the price of one description, or of every row of a file.
 
@@ -59,7 +60,7 @@ def predict(
         return
     check_output(file, out, overwrite)  # before the model is loaded
     if engine == "ray":
-        rows = serving.predict_with_ray(folder, file, out, workers, address, columns_of(column), overwrite)
+        rows = serving.predict_with_ray(folder, file, out, workers, address, gpus, columns_of(column), overwrite)
         print(f"wrote {rows} rows to {out}")
         return
     with saying_when_interrupted():

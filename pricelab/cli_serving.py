@@ -25,6 +25,9 @@ Engine = Annotated[
     typer.Option(help="ray: many workers on one Parquet file, here or on a cluster (extra: ray)."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="With --engine ray: predictors that work at the same time.")]
+Gpus = Annotated[
+    float | None, typer.Option(min=0, help="With --engine ray: GPUs for each worker. Default: 1 where there is one.")
+]
 Address = Annotated[
     str | None, typer.Option(help="With --engine ray: of a Ray cluster, such as auto. Default: this machine.")
 ]
@@ -58,11 +61,11 @@ def serve(
 
 
 def predict_with_ray(
-    folder: Path, file: Path, out: Path, workers: int, address: str | None, columns: Mapping[str, str] | None,
-    overwrite: bool,
+    folder: Path, file: Path, out: Path, workers: int, address: str | None, gpus: float | None,
+    columns: Mapping[str, str] | None, overwrite: bool,
 ) -> int:  # fmt: skip
     """What `predict` does with ``--engine ray``; returns the rows."""
     from pricelab.many_workers import predict_parquet
 
-    options = {"workers": workers, "address": address, "columns": columns, "overwrite": overwrite}
+    options = {"workers": workers, "address": address, "gpus": gpus, "columns": columns, "overwrite": overwrite}
     return predict_parquet(folder, file, out, **options)  # type: ignore[arg-type]

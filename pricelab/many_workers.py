@@ -1,9 +1,10 @@
 """A Parquet file priced by many workers, on this machine or a cluster: ``pricelab predict … --engine ray``.
 
 Ray Data hands out windows of rows; each worker holds one `Pricer` and reads its windows from the file itself, so all of
-them must see the folder and the file under the same path. A worker that dies is replaced and its window handed out
-again. Needs the extra ``ray``. One worker, any format and going on after an interruption are left to `batch`. Prices in
-US dollars; ``docs/serving-many.md`` has the arithmetic.
+them must see the folder and the file under the same path. Answers come back in the windows' order, and the process that
+asked writes them beside the rows. A worker that dies is replaced and its window handed out again. Needs the extra
+``ray``. One worker, any format and going on after an interruption are left to `batch`. Prices in US dollars;
+``docs/serving-many.md`` has the arithmetic.
 """
 
 import json
@@ -22,8 +23,8 @@ Load = Callable[[str], Any]  # folder → a Pricer
 
 def predict_parquet(
     folder: Path, source: Path, out: Path, *, workers: int = 2, address: str | None = None,
-    columns: Mapping[str, str] | None = None, overwrite: bool = False, window_rows: int = WINDOW,
-    load: Load | None = None,
+    gpus: float | None = None, columns: Mapping[str, str] | None = None, overwrite: bool = False,
+    window_rows: int = WINDOW, load: Load | None = None,
 ) -> int:  # fmt: skip
     """Write ``source`` to ``out``, rows and columns in order, with estimate, low, high and warning; returns the rows.
 
@@ -33,14 +34,16 @@ def predict_parquet(
         out: the Parquet file to write; it appears whole or not at all.
         workers: how many predictors work at the same time.
         address: of a Ray cluster, such as ``"auto"``; None starts Ray on this machine.
+        gpus: that a worker takes, 0.5 for two on one; by default 1 where there is a GPU. There are no more workers than
+            GPUs for them.
         columns: as for `batch.predict_file`.
         overwrite: replace ``out``.
         window_rows: rows that a worker is handed at a time.
         load: makes a worker's predictor from ``folder``; by default `Pricer.load`.
 
     Raises:
-        ValueError: Ray is missing, another format, columns that are already there, or an existing ``out`` unless
-            ``overwrite``.
+        ValueError: Ray is missing, another format, columns that are already there, an existing ``out`` unless
+            ``overwrite``, or more ``gpus`` than there are.
     """
     import pyarrow.parquet as pq
 
@@ -53,13 +56,16 @@ def predict_parquet(
         raise ValueError(f"{source} is no Parquet file; many workers read only those, leave --engine out")
     if workers < 1 or window_rows < 1:
         raise ValueError(f"{workers} workers and windows of {window_rows} rows; give at least 1 of each")
+    if gpus is not None and gpus < 0:
+        raise ValueError(f"{gpus} GPUs for a worker; give 0 or more")
     file = pq.ParquetFile(source)
     check_columns(source, file.schema_arrow.names)
     found = find_columns(file.schema_arrow.names, columns, price_required=False)
     windows = list(_windows(file, window_rows))
     with _running(ray, workers, address):
         asked = (str(folder.resolve()), str(source.resolve()), found.title, found.description, load)
-        return _write(file, out, windows, _answers(ray, windows, workers, asked))
+        workers, device = _share(ray.cluster_resources().get("GPU", 0), workers, gpus)
+        return _write(file, out, windows, _answers(ray, windows, workers, device, asked))
 
 
 def _ray() -> Any:
@@ -100,14 +106,26 @@ def _windows(file: Any, rows: int) -> Iterator[Window]:
             yield group, first, min(rows, total - first)
 
 
-def _answers(ray: Any, windows: list[Window], workers: int, asked: tuple[Any, ...]) -> Iterator[tuple[int, list[Any]]]:
-    """(number of the window, its answers), in the order in which they come."""
+def _share(there: float, workers: int, gpus: float | None) -> tuple[int, dict[str, float]]:
+    """How many workers, and what Ray sets aside for each: its share of the GPUs that are ``there``, or a core."""
+    gpus = min(1.0, there) if gpus is None else gpus
+    if not gpus:
+        return workers, {"num_cpus": 1}
+    if gpus > there:
+        raise ValueError(f"{gpus:g} GPUs for a worker, but Ray sees {there:g}; give fewer, or --gpus 0 to use cores")
+    return min(workers, int(there / gpus)), {"num_gpus": gpus}
+
+
+def _answers(
+    ray: Any, windows: list[Window], workers: int, device: dict[str, float], asked: tuple[Any, ...]
+) -> Iterator[tuple[int, list[Any]]]:
+    """(number of the window, its answers), in the windows' order: Ray holds those that are early, in its store."""
     items = [{"number": number, "window": list(window)} for number, window in enumerate(windows)]
     context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    context.enable_progress_bars, context.execution_options.preserve_order = False, True
     tasks = ray.data.from_items(items, override_num_blocks=max(1, len(items)))
     pool = ray.data.ActorPoolStrategy(size=min(workers, max(1, len(items))))
-    done = tasks.map_batches(_Worker, fn_constructor_args=asked, compute=pool, batch_size=1, num_cpus=1)
+    done = tasks.map_batches(_Worker, fn_constructor_args=asked, compute=pool, batch_size=1, **device)
     for row in done.iter_rows():
         yield int(row["number"]), json.loads(row["answers"])
 
@@ -121,7 +139,8 @@ class _Worker:
         from pricelab.pricer import Pricer
 
         self.pricer = load(folder) if load else Pricer.load(folder)
-        self.file, self.title, self.description = pq.ParquetFile(source), title, description
+        self.title, self.description = title, description
+        self.rows = _Rows(pq.ParquetFile(source), [name for name in (title, description) if name])
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         answers = [json.dumps(self._price(tuple(int(n) for n in window))) for window in batch["window"]]
@@ -130,9 +149,8 @@ class _Worker:
     def _price(self, window: Any) -> list[list[Any]]:
         from pricelab.items import listing_text
 
-        names = [name for name in (self.title, self.description) if name]
-        table = _rows(self.file, window, names)
-        cells = {name: [str(value or "") for value in table[name].to_pylist()] for name in names}
+        table = self.rows.of(window)
+        cells = {name: [str(value or "") for value in table[name].to_pylist()] for name in table.column_names}
         blank = [""] * table.num_rows
         titles, texts = (cells[name] if name else blank for name in (self.title, self.description))
         return self._each([listing_text(*pair) for pair in zip(titles, texts, strict=True)])
@@ -147,13 +165,22 @@ class _Worker:
             return [answer for text in texts for answer in self._each([text])]
 
 
-def _rows(file: Any, window: Window, names: list[str] | None = None) -> Any:
-    group, first, rows = window
-    return file.read_row_group(group, columns=names).slice(first, rows)
+class _Rows:
+    """The rows of windows; a row group can only be read whole, so it is kept for the windows that follow."""
+
+    def __init__(self, file: Any, names: list[str] | None = None) -> None:
+        self.file, self.names, self.group, self.table = file, names, -1, None
+
+    def of(self, window: Window) -> Any:
+        group, first, rows = window
+        if group != self.group:
+            self.table = None  # so that no two are held at a time
+            self.table, self.group = self.file.read_row_group(group, columns=self.names), group
+        return self.table.slice(first, rows)  # type: ignore[attr-defined]
 
 
 def _write(file: Any, out: Path, windows: list[Window], answers: Iterator[tuple[int, list[Any]]]) -> int:
-    """Write the windows in the file's order, whatever order their answers come in."""
+    """Write each window's rows with its answers, which come in the windows' order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -161,16 +188,16 @@ def _write(file: Any, out: Path, windows: list[Window], answers: Iterator[tuple[
 
     added = [pa.field(name, pa.float64()) for name in PRICES] + [pa.field("warning", pa.string())]
     schema = pa.schema([*file.schema_arrow, *added], metadata=file.schema_arrow.metadata)
-    waiting, turn, rows = dict[int, list[Any]](), 0, 0
+    source, turn, rows = _Rows(file), 0, 0
     with replacing(out) as new, pq.ParquetWriter(new, schema) as writer:
         for number, found in answers:
-            waiting[number] = found
-            while turn in waiting:
-                table, told = _rows(file, windows[turn]), list(zip(*waiting.pop(turn), strict=True))
-                for field, values in zip(added, told, strict=True):
-                    table = table.append_column(field, pa.array(values, field.type))
-                writer.write_table(table.cast(schema))
-                turn, rows = turn + 1, rows + table.num_rows
+            if number != turn:
+                raise RuntimeError(f"the answers of window {number} came in the place of {turn}; nothing was written")
+            table = source.of(windows[turn])
+            for field, values in zip(added, zip(*found, strict=True), strict=True):
+                table = table.append_column(field, pa.array(values, field.type))
+            writer.write_table(table.cast(schema))
+            turn, rows = turn + 1, rows + table.num_rows
         if turn != len(windows):
             raise RuntimeError(f"{len(windows) - turn} of {len(windows)} windows of rows got no answer")
     return rows

@@ -1,6 +1,7 @@
 """Many workers on one file: one row out for each row in, in order, with two workers of which one is killed mid-way."""
 
 import os
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +23,11 @@ def shop(tmp_path):
     return tmp_path / "shop.parquet"
 
 
-def maker(kill_once=None):
-    """A function that makes a predictor by length; the first to meet row 20 dies when ``kill_once`` is a path."""
+def maker(kill_once=None, slow_on=None):
+    """A function that makes a predictor by length; the first to meet row 20 dies when ``kill_once`` is a path.
+
+    A window that holds the text ``slow_on`` takes seconds.
+    """
 
     def load(folder):
         import numpy as np
@@ -37,6 +41,8 @@ def maker(kill_once=None):
                 if kill_once and any(len(text) == 26 for text in texts) and not os.path.exists(kill_once):
                     open(kill_once, "w", encoding="utf-8").close()
                     os._exit(1)
+                if slow_on in texts:
+                    time.sleep(3)
                 nan = float("nan")
                 found = [float(len(text)) if text else nan for text in texts]
                 none = np.full(999, nan)
@@ -72,26 +78,74 @@ def test_windows_cover_every_row_once_whatever_the_row_groups(shop):
         skus = [
             n
             for window in many_workers._windows(file, size)
-            for n in many_workers._rows(file, window)["sku"].to_pylist()
+            for n in many_workers._Rows(file).of(window)["sku"].to_pylist()
         ]
         assert skus == list(range(ROWS))
 
 
-def test_answers_in_any_order_are_written_in_the_files_order(shop, tmp_path):
+def test_a_row_group_is_read_once_for_all_its_windows(shop, tmp_path, monkeypatch):
+    read, file = [], pq.ParquetFile(shop)
+
+    class Counting:
+        schema_arrow = file.schema_arrow
+
+        def read_row_group(self, group, columns=None):
+            read.append(group)
+            return file.read_row_group(group, columns=columns)
+
+    windows = list(many_workers._windows(file, 7))
+    answers = [(n, [[1.0, None, 2.0, ""]] * rows) for n, (_, _, rows) in enumerate(windows)]
+    many_workers._write(Counting(), tmp_path / "out.parquet", windows, iter(answers))
+    assert read == [0, 1, 2] and len(windows) > 3
+    monkeypatch.setattr(pq, "ParquetFile", lambda path: Counting())
+    worker = many_workers._Worker("folder", "file", None, "description", maker())
+    worker({"number": np.arange(len(windows)), "window": np.array(windows)})
+    assert read == [0, 1, 2] * 2
+
+
+def test_answers_are_written_in_the_files_order_or_not_at_all(shop, tmp_path):
     file, out = pq.ParquetFile(shop), tmp_path / "out.parquet"
     windows = list(many_workers._windows(file, 7))
     answers = [(n, [[1.0 * n, None, 2.0, ""]] * rows) for n, (_, _, rows) in enumerate(windows)]
-    order = np.random.default_rng(0).permutation(len(windows))
-    assert many_workers._write(file, out, windows, iter([answers[n] for n in order])) == ROWS
+    assert many_workers._write(file, out, windows, iter(answers)) == ROWS
     assert pq.read_table(out)["sku"].to_pylist() == list(range(ROWS))
-    with pytest.raises(RuntimeError, match="1 of .* windows"):
-        many_workers._write(file, tmp_path / "half.parquet", windows, iter(answers[:-1]))
+    for wrong, words in ((answers[:-1], "1 of .* windows"), (answers[::-1], "in the place of 0")):
+        with pytest.raises(RuntimeError, match=words):
+            many_workers._write(file, tmp_path / "half.parquet", windows, iter(wrong))
     assert not (tmp_path / "half.parquet").exists()
+
+
+@pytest.mark.timeout(300)
+def test_the_order_holds_when_the_first_window_is_the_last_to_be_answered(shop, tmp_path):
+    out = tmp_path / "priced.parquet"
+    assert predict_parquet(tmp_path, shop, out, workers=2, window_rows=5, load=maker(slow_on="thing-")) == ROWS
+    assert pq.read_table(out)["sku"].to_pylist() == list(range(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("there", "workers", "gpus", "expected"),
+    [
+        (0, 3, None, (3, {"num_cpus": 1})),
+        (2, 8, None, (2, {"num_gpus": 1})),
+        (2, 8, 0.5, (4, {"num_gpus": 0.5})),
+        (2, 1, 2, (1, {"num_gpus": 2})),
+        (2, 3, 0, (3, {"num_cpus": 1})),
+    ],
+)
+def test_a_worker_takes_a_gpu_where_there_is_one(there, workers, gpus, expected):
+    assert many_workers._share(there, workers, gpus) == expected
+
+
+def test_more_gpus_than_there_are_is_refused():
+    with pytest.raises(ValueError, match="Ray sees 1.*--gpus 0"):
+        many_workers._share(1, 2, 2)
 
 
 def test_what_cannot_be_done_is_refused_before_ray_starts(shop, tmp_path):
     with pytest.raises(ValueError, match="at least 1"):
         predict_parquet(tmp_path, shop, tmp_path / "out.parquet", workers=0)
+    with pytest.raises(ValueError, match="-1 GPUs"):
+        predict_parquet(tmp_path, shop, tmp_path / "out.parquet", gpus=-1)
     csv = tmp_path / "shop.csv"
     csv.write_text("description\nthing\n")
     with pytest.raises(ValueError, match="no Parquet file"):
@@ -113,10 +167,21 @@ def test_the_command_hands_its_options_on(shop, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(many_workers, "predict_parquet", fake)
     out = tmp_path / "out.parquet"
-    options = ["--engine", "ray", "--workers", "3", "--address", "auto", "--column", "description=description"]
+    options = [
+        "--engine",
+        "ray",
+        "--workers",
+        "3",
+        "--address",
+        "auto",
+        "--gpus",
+        "0.5",
+        "--column",
+        "description=description",
+    ]
     with pytest.raises(SystemExit) as leaving:
         cli.main(["predict", str(tmp_path), str(shop), "--out", str(out), *options])
     assert not leaving.value.code and "wrote 60 rows" in capsys.readouterr().out
     assert asked.pop("places") == (tmp_path, shop, out)
     columns = {"description": "description"}
-    assert asked == {"workers": 3, "address": "auto", "columns": columns, "overwrite": False}
+    assert asked == {"workers": 3, "address": "auto", "gpus": 0.5, "columns": columns, "overwrite": False}
