@@ -1,6 +1,8 @@
 """What the tests of serving share: a predictor without a model, quick, slow or broken on request."""
 
+import socket
 import threading
+import time
 
 import numpy as np
 
@@ -38,6 +40,19 @@ class FakePricer:
     def asked(self):
         """The texts asked for after the warm-up."""
         return [text for batch in self.batches[2:] for text in batch]
+
+
+def closed(url):
+    """Whether nobody listens at ``url`` any more, for which it waits up to 20 seconds."""
+    host, port = url.removeprefix("http://").split(":")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 class OverflowingPricer(FakePricer):

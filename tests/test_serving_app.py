@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving_fakes import FakePricer, OverflowingPricer
+from serving_fakes import FakePricer, OverflowingPricer, closed
 
 from pricelab.serving import Limits, create_app, running
 from pricelab.serving.starting import Started
@@ -351,6 +351,9 @@ def test_stopping_answers_what_was_accepted(pricer):
     assert pricer.busy.wait(10)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
+    assert closed(server.url)  # from here on only what was accepted is at work
+    time.sleep(0.5)  # uvicorn looks 0.1 s after that whether anything is still at work
+    assert asking.is_alive() and stopping.is_alive()
     pricer.gate.set()
     stopping.join()
     asking.join()

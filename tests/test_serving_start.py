@@ -1,7 +1,9 @@
 """From a folder to a server: the parts of a start, adapters side by side, `pricelab serve`, folders it refuses."""
 
+import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -12,7 +14,7 @@ import time
 import httpx
 import numpy as np
 import pytest
-from serving_fakes import FakePricer
+from serving_fakes import FakePricer, closed
 
 import pricelab.serving.server
 from pricelab import Pricer, cli
@@ -151,7 +153,7 @@ def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, cap
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_answers_and_ends_gracefully(finetuned, ending):
+def test_the_process_ends_when_it_has_answered_what_it_accepted(finetuned, ending):
     command = [sys.executable, "-m", "pricelab", "serve", str(finetuned["lora"].folder), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
@@ -159,17 +161,26 @@ def test_the_process_answers_and_ends_gracefully(finetuned, ending):
         end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
+                if (ready := httpx.get(f"{url}/readyz")).status_code == 200:
                     break
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        answer = httpx.post(f"{url}/price", json={"description": TEXTS[0]}, timeout=60)
+        one = httpx.post(f"{url}/price", json={"description": TEXTS[0]}, timeout=60).json()
+        texts = TEXTS[:1] * min(Limits().max_items, ready.json()["max_queue"])  # seconds of work
+        asking = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        body = json.dumps({"descriptions": texts})
+        asking.request("POST", "/prices", body, {"Content-Type": "application/json", "Connection": "close"})
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200  # so the one before has arrived
         process.send_signal(ending)
+        assert closed(url) and not select.select([asking.sock], [], [], 0)[0]  # still at work on what it accepted
+        answers = json.load(asking.getresponse())["answers"]
         told = process.communicate(timeout=60)[1]
     finally:
         process.kill()
-    assert 1 <= answer.json()["estimate"] <= 999 and json.loads(answer.text)["low"] <= answer.json()["estimate"]
+    assert 1 <= one["estimate"] <= 999 and one["low"] <= one["estimate"]
+    assert len(answers) == len(texts) and all(1 <= answer["estimate"] <= 999 for answer in answers)
     assert "ready after" in told and all(part in told for part in PARTS)
     assert "path=/price status=200 items=1" in told and TEXTS[0] not in told
+    assert f"path=/prices status=200 items={len(texts)}" in told
     assert process.returncode == 0 and "Traceback" not in told
