@@ -98,7 +98,9 @@ def test_the_page_loads_nothing_from_elsewhere(client):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"{", "JSON"), (b"", "required"), (b"[]", "valid"), (b'{"description": 12}', "description: Input should be"),
+        (b"{", "body, character 1: not valid JSON (Expecting property name"),
+        (b'{"description": "a" "b"}', "character 20: not valid JSON (Expecting ',' delimiter"),
+        (b"", "required"), (b"[]", "valid"), (b'{"description": 12}', "description: Input should be"),
         (b'{"text": "drill"}', "description: Field required"), (b'{"description": "a", "more": 1}', "body.more"),
         (b'{"description": null}', "string"), (b'{"description": "\\ud800"}', "string"),
         (json.dumps({"description": "x" * 10_001}).encode(), "10000 characters"),
@@ -122,7 +124,9 @@ def test_too_many_or_no_products_are_refused(client, texts, words):
 
 
 def test_a_body_of_10_mb_is_refused_and_the_server_goes_on(client, pricer):
-    assert refused(client.post("/price", json={"description": "x" * 10_000_000}), 413, "2,000,000 bytes")
+    large = client.post("/price", json={"description": "x" * 10_000_000})
+    assert refused(large, 413, "2,000,000 bytes", "a shorter description") and "fewer" not in large.text
+    assert refused(client.post("/prices", json={"descriptions": ["x" * 10_000_000]}), 413, "fewer descriptions")
     assert client.post("/price", json={"description": "drill"}).status_code == 200
     assert pricer.asked == ["drill"]
 
@@ -287,7 +291,9 @@ def test_a_predictor_that_cannot_be_loaded_says_why(caplog):
     with TestClient(create_app(load)) as client:
         while "could not be loaded" not in caplog.text:
             time.sleep(0.005)
-        assert refused(client.get("/readyz"), 503, "failed")
+        reason = "could not be loaded: adapter_model.safetensors was changed"
+        assert refused(client.get("/readyz"), 503, reason)
+        assert refused(client.post("/price", json={"description": "drill"}), 503, reason)
         assert client.app.state.service.failure.args == ("adapter_model.safetensors was changed after training",)
 
 

@@ -51,6 +51,13 @@ class Service:
         self.on_ready: Callable[[Started], None] = lambda started: None
         self.on_failure: Callable[[], None] = lambda: None  # so that whoever runs the server can end it
 
+    @property
+    def words(self) -> str:
+        """How it stands with the predictor, and why it could not be loaded."""
+        return (
+            f"the predictor could not be loaded: {self.failure}" if self.failure else f"the predictor is {self.status}"
+        )
+
     async def bring_up(self) -> None:
         """Load and warm up in a thread, so that health is answered meanwhile."""
         try:
@@ -82,7 +89,7 @@ class Service:
     async def estimate(self, texts: Sequence[str]) -> list[Any]:
         """The estimates of ``texts`` within the limits; `HTTPException` in words otherwise."""
         if self.status != "ready" or self.batcher is None:
-            raise _later(f"the predictor is {self.status}; try again", 503)
+            raise _later(f"{self.words}; try again" if self.failure is None else self.words, 503)
         try:
             async with asyncio.timeout(self.limits.answer_timeout_s):
                 return await self.batcher.submit(texts)
@@ -192,7 +199,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", summary="Is the predictor loaded and warm?", responses=_problems(503))
     async def readyz() -> Readiness:
         if service.status != "ready" or service.started is None:
-            raise _later(f"the predictor is {service.status}", 503)
+            raise _later(service.words, 503)
         manifest = getattr(service.started.pricer, "manifest", None)
         sha256 = getattr(manifest, "files", {}).get("adapter_model.safetensors")
         seconds = {part: round(taken, 3) for part, taken in service.started.seconds.items()}
@@ -216,9 +223,15 @@ async def _problem(request: Request, error: Any) -> JSONResponse:
     return JSONResponse(content, error.status_code, headers=error.headers)
 
 
+def _fault(one: dict[str, Any]) -> str:
+    if one["type"] == "json_invalid":  # its place is a number of characters, its reason stands beside the message
+        return f"body, character {one['loc'][-1]}: not valid JSON ({one['ctx']['error']})"
+    return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+
+
 async def _invalid(request: Request, error: Any) -> JSONResponse:
     """Where the body is wrong and why, without the text itself."""
-    found = ["{}: {}".format(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()[:SHOWN_FAULTS]]
+    found = [_fault(one) for one in error.errors()[:SHOWN_FAULTS]]
     if "json" not in request.headers.get("content-type", ""):
         found.insert(0, "send the header Content-Type: application/json")
     return JSONResponse({"error": "; ".join(found), "request_id": request.state.request_id}, 422)

@@ -83,7 +83,7 @@ class Guard:
         limit, body, size, more = self.limits.max_body_bytes, bytearray(), 0, True
         announced = _header(scope, b"content-length")
         if announced.isdecimal() and int(announced) > limit and _header(scope, b"expect"):
-            raise Refused(413, self._too_large())  # the client waits for our word before it sends the body
+            raise Refused(413, self._too_large(scope))  # the client waits for our word before it sends the body
         try:
             async with asyncio.timeout(self.limits.body_timeout_s):
                 while more and size <= DRAINED_BODIES * limit:
@@ -98,11 +98,12 @@ class Guard:
             words = f"the body did not arrive within {self.limits.body_timeout_s:g} seconds; send it again"
             raise Refused(408, words, Connection="close") from None
         if size > limit:
-            raise Refused(413, self._too_large(), Connection="close")
+            raise Refused(413, self._too_large(scope), Connection="close")
         return bytes(body)
 
-    def _too_large(self) -> str:
-        return f"the body is larger than {self.limits.max_body_bytes:,} bytes; send fewer descriptions at a time"
+    def _too_large(self, scope: dict[str, Any]) -> str:
+        cure = "send fewer descriptions at a time" if scope["path"] == "/prices" else "send a shorter description"
+        return f"the body is larger than {self.limits.max_body_bytes:,} bytes; {cure}"
 
     async def _pass_on(self, exchange: "_Exchange", scope: dict[str, Any], body: bytes, receive: Receive) -> None:
         """Run the application on the body, and stop it when the client goes."""
