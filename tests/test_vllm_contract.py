@@ -11,16 +11,18 @@ import pytest
 from safetensors.torch import load_file
 
 from pricelab.bases import load_config, locate
+from pricelab.costs.shapes import SHAPES, Shape
 from pricelab.files import data_dir
 
+SHIPPED = sorted(path.name for path in (data_dir() / "adapters").iterdir())
 MAX_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 LINEAR_LAYERS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 TENSOR = re.compile(r"base_model\.model\.(model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+))\.lora_([AB])\.weight")
 
 
-@pytest.fixture(params=["qlora", "lora", "shipped"])
+@pytest.fixture(params=["qlora", "lora", *SHIPPED])
 def folder(request, finetuned):
-    return data_dir() / "adapters" / "tiny" if request.param == "shipped" else finetuned[request.param].folder
+    return data_dir() / "adapters" / request.param if request.param in SHIPPED else finetuned[request.param].folder
 
 
 @pytest.fixture
@@ -43,25 +45,17 @@ def test_the_rank_fits_and_holds_for_every_layer(config):
 
 def test_every_tensor_has_a_name_and_a_shape_that_vllm_reads(folder, config):
     manifest = json.loads((folder / "manifest.json").read_text())
-    place, commit = locate(manifest["base"]["name"])
-    base = load_config(place, commit)
-    heads, kv_heads = base.num_attention_heads, base.num_key_value_heads
-    head = getattr(base, "head_dim", None) or base.hidden_size // heads
-    hidden, middle = base.hidden_size, base.intermediate_size
-    sizes = {  # layer → (in, out)
-        "q_proj": (hidden, heads * head), "k_proj": (hidden, kv_heads * head), "v_proj": (hidden, kv_heads * head),
-        "o_proj": (heads * head, hidden), "gate_proj": (hidden, middle), "up_proj": (hidden, middle),
-        "down_proj": (middle, hidden),
-    }  # fmt: skip
-    found = set()
+    name = manifest["base"]["name"]  # what a download would tell of the other base is known
+    shape = SHAPES["SmolLM2-135M"] if name == "smollm2-135m" else Shape.of(load_config(*locate(name)))
+    sizes, found = shape.matrices, set()
     for name, tensor in load_file(folder / "adapter_model.safetensors").items():
         read = TENSOR.fullmatch(name)
         assert read, name
         module, layer, kind, side = read.groups()
         wanted = (config["r"], sizes[kind][0]) if side == "A" else (sizes[kind][1], config["r"])
         assert tuple(tensor.shape) == wanted
-        assert kind in config["target_modules"] and int(layer) < base.num_hidden_layers
+        assert kind in config["target_modules"] and int(layer) < shape.layers
         found.add((module, side))
     pairs = {module for module, _ in found}
     assert found == {(module, side) for module in pairs for side in "AB"}
-    assert len(pairs) == base.num_hidden_layers * len(config["target_modules"])
+    assert len(pairs) == shape.layers * len(config["target_modules"])
