@@ -76,6 +76,23 @@ def aim_words(facts: dict[str, Any]) -> str:
     )
 
 
+def cold_table(facts: dict[str, Any]) -> str:
+    """What a start in a fresh process takes, part by part; nothing where it was not measured."""
+    starts = {base: found["cold_start"] for base, found in facts["predictors"].items() if "cold_start" in found}
+    if not starts:
+        return ""
+    parts = list(dict.fromkeys(part for start in starts.values() for part in start))
+    lines = ["## Cold start", "", f"| base | {' | '.join(parts)} |", "|---" * (1 + len(parts)) + "|"]
+    for base, start in starts.items():
+        lines.append(f"| {base} | {' | '.join(spread(start[part], '{:.2f}') for part in parts)} |")
+    told = (
+        f"Seconds in a process of its own, median [least, most] of {facts['repeats']}; the base is here already, and "
+        "its files are in the system's cache. *Process*: all of it, with the interpreter's start. Machine: "
+        f"{facts['machine']}; {written(facts)}."
+    )
+    return "\n".join([*lines, "", told])
+
+
 def fault_table(facts: dict[str, Any]) -> str:
     """What was wrong and what came of it."""
     rows = [f"| {one['fault']} | {one['outcome'].replace('|', ' ')} |" for one in facts["faults"]]
@@ -124,7 +141,12 @@ def many_page() -> str:
 
 
 FILE = "serving.json"
-SECTIONS = {"load": (FILE, load_table), "faults": (FILE, fault_table), "contract": (FILE, contract_words)}
+SECTIONS = {
+    "load": (FILE, load_table),
+    "cold": (FILE, cold_table),
+    "faults": (FILE, fault_table),
+    "contract": (FILE, contract_words),
+}
 
 
 def page() -> str:

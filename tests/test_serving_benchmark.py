@@ -39,3 +39,12 @@ def test_what_a_client_that_goes_leaves_behind_is_observed(monkeypatch, minds, w
     with running(pricer, limits=benchmark.SMALL) as server:
         assert benchmark._gone(server).startswith(words)
     assert len(pricer.asked) == (4 if minds else 8)
+
+
+def test_a_cold_start_is_one_of_a_fresh_process():
+    import torch  # noqa: F401
+
+    found = benchmark.cold_start("tiny", repeats=1)
+    assert list(found) == ["libraries", "verify", "base", "adapter", "warm-up", "process"]
+    assert found["libraries"]["median"] > 0.5  # here they are in memory: a start in this process would take none
+    assert found["process"]["median"] >= sum(found[part]["median"] for part in list(found)[:-1]) - 0.05

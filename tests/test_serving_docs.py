@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks.results import ROOT
-from benchmarks.serving_docs import MANY_PAGE, PAGE, aim_words, many_page, page
+from benchmarks.serving_docs import MANY_PAGE, PAGE, aim_words, cold_table, many_page, page
 
 PAGES = sorted((ROOT / "docs").glob("serving*.md"))
 
@@ -33,3 +33,13 @@ def test_which_predictor_reached_the_aim_is_what_was_measured():
     assert "`small` (4.00 times) reached it, `large` (3.99 times) did not" in words
     assert "did not" not in aim_words(facts(small=4.0)) and "reached it" not in aim_words(facts(large=1.0))
     assert "On a GPU it was 10 times; none was measured" in words
+
+
+def test_the_cold_start_is_told_where_it_was_measured():
+    part = {"median": 2.0, "least": 1.5, "most": 3.0}
+    facts = {"predictors": {"tiny": {"load": []}}, "repeats": 3, "machine": "a machine", "command": "the command"}
+    assert cold_table(facts) == ""
+    facts["predictors"]["tiny"]["cold_start"] = {"libraries": part, "process": part}
+    lines = cold_table(facts).splitlines()
+    assert lines[2] == "| base | libraries | process |"
+    assert lines[4] == "| tiny | 2.00 [1.50, 3.00] | 2.00 [1.50, 3.00] |"
