@@ -83,14 +83,20 @@ def one_shape() -> Pool:
     return Pool(price, np.exp(middle), np.exp(middle + low), np.exp(middle + high))
 
 
-def coverage(pool: Pool, calibrated: int, by_band: bool, splits: int = SPLITS) -> dict[str, Any]:
-    """Coverage over random splits: of all items, with each split's own range that chance allows, and of each band."""
-    rng, covered, within, rows = np.random.default_rng(0), [], 0, {start: [] for start in BANDS_USD}
-    least, most = likely_share(calibrated, LEVEL, new=len(pool.price) - calibrated)
+def splits_of(pool: Pool, calibrated: int, splits: int = SPLITS) -> list[tuple[Pool, Pool]]:
+    """Random splits: what is calibrated on, and the rest."""
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(pool.price)) for _ in range(splits)]
+    return [(pool[order[:calibrated]], pool[order[calibrated:]]) for order in orders]
+
+
+def coverage(splits: Sequence[tuple[Pool, Pool]], by_band: bool) -> dict[str, Any]:
+    """Coverage over splits: of all items, with each split's own range that chance allows, and of each band."""
+    covered, within, rows = [], 0, {start: [] for start in BANDS_USD}
+    calibrated = len(splits[0][0].price)
+    least, most = likely_share(calibrated, LEVEL, new=len(splits[0][1].price))
     bands = []
-    for _ in range(splits):
-        order = rng.permutation(len(pool.price))
-        known, new = pool[order[:calibrated]], pool[order[calibrated:]]
+    for known, new in splits:
         estimates = known.estimate if by_band else None
         calibration = calibrate(known.price, known.low, known.high, estimates=estimates)
         bands.append(max(1, len(calibration.bands)))
@@ -103,7 +109,7 @@ def coverage(pool: Pool, calibrated: int, by_band: bool, splits: int = SPLITS) -
             if here.any():
                 rows[start].append((here.sum(), inside[here].mean(), np.median(width[here])))
     return {
-        "calibrated": calibrated, "by_band": by_band, "bands": round(float(np.mean(bands)), 1), "splits": splits,
+        "calibrated": calibrated, "by_band": by_band, "bands": round(float(np.mean(bands)), 1), "splits": len(splits),
         "coverage": round(float(np.mean(covered)), 4), "lowest": round(min(covered), 4),
         "highest": round(max(covered), 4), "chance_allows": [round(least, 4), round(most, 4)], "splits_within": within,
         "by_price": [_row(start, np.array(found)) for start, found in rows.items() if found],
@@ -174,7 +180,7 @@ def main() -> None:
     given = parser.parse_args()
     pool = estimated(given.adapter, given.estimates)
     facts = {"command": COMMAND + f" --adapter {given.adapter}", "machine": this_machine(), "adapter": given.adapter}
-    runs = [coverage(pool, n, by_band) for n in CALIBRATED for by_band in (False, True)]
+    runs = [coverage(splits_of(pool, n), by_band) for n in CALIBRATED for by_band in (False, True)]
     for run in runs:
         print(run, flush=True)
     pools = {f"digits of {given.adapter}": pool, "ridge on words, one shape for all": one_shape()}

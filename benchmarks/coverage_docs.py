@@ -16,20 +16,7 @@ def coverage(facts: dict[str, Any]) -> str:
             next(run for run in facts["runs"] if (run["calibrated"], run["by_band"]) == (calibrated, way))
             for way in (False, True)
         )
-        lines = [
-            "| estimate | n | together: coverage | median width | by band: coverage | median width |",
-            "|---" * 6 + "|",
-            f"| all | {facts['n'] - calibrated} | {_all(together)} | | {_all(by_band)} | |",
-        ]
-        for one, other in zip(together["by_price"], by_band["by_price"], strict=True):
-            lines.append(f"| from ${one['from_usd']} | {one['n']} | {_share(one)} | {_share(other)} |")
-        chance = " to ".join(f"{share:.1%}" for share in together["chance_allows"])
-        told = (
-            f"Chance allows {chance} in 95 % of splits; within it were {together['splits_within']} of "
-            f"{together['splits']} splits together and {by_band['splits_within']} by band."
-        )
-        bands = f"{by_band['bands']:g} bands on average" if by_band["bands"] > 1 else "one band: the same"
-        parts += [f"**{calibrated} calibration items** ({bands})", "", *lines, "", told, ""]
+        parts += _table(f"{calibrated} calibration items", together, by_band, facts["n"] - calibrated)
     told = (
         f"`{facts['adapter']}`, {facts['n']:,} workshop items of known families that it wasn't trained on, "
         f"{facts['runs'][0]['splits']} random splits: mean coverage, in brackets the lowest and highest split for all "
@@ -37,6 +24,40 @@ def coverage(facts: dict[str, Any]) -> str:
         f"Machine: {facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*parts, told])
+
+
+def blend_coverage(facts: dict[str, Any]) -> str:
+    """The same for the blend, which learns anew in each split, as Markdown tables."""
+    parts = []
+    for name, found in facts["catalogs"].items():
+        together, by_band = found["runs"]
+        title = f"{name[0].upper()}{name[1:]}, {together['calibrated']} calibration items"
+        parts += _table(title, together, by_band, found["asked"])
+    learned, base = ({found[key] for found in facts["catalogs"].values()} for key in ("learned", "base"))
+    told = (
+        f"Blend of {' and '.join(base)} and ridge, learned anew from {' and '.join(map(str, learned))} items in each "
+        f"of {together['splits']} random splits; brackets as above. Machine: {facts['machine']}. Written by "
+        f"`{facts['command']}`."
+    )
+    return "\n".join([*parts, told])
+
+
+def _table(title: str, together: dict[str, Any], by_band: dict[str, Any], asked: int) -> list[str]:
+    """One size of calibration set: coverage by band, and how many splits lie where chance allows."""
+    lines = [
+        "| estimate | n | together: coverage | median width | by band: coverage | median width |",
+        "|---" * 6 + "|",
+        f"| all | {asked} | {_all(together)} | | {_all(by_band)} | |",
+    ]
+    for one, other in zip(together["by_price"], by_band["by_price"], strict=True):
+        lines.append(f"| from ${one['from_usd']} | {one['n']} | {_share(one)} | {_share(other)} |")
+    chance = " to ".join(f"{share:.1%}" for share in together["chance_allows"])
+    told = (
+        f"Chance allows {chance} in 95 % of splits; within it were {together['splits_within']} of "
+        f"{together['splits']} splits together and {by_band['splits_within']} by band."
+    )
+    bands = f"{by_band['bands']:g} bands on average" if by_band["bands"] > 1 else "one band: the same"
+    return [f"**{title}** ({bands})", "", *lines, "", told, ""]
 
 
 def bands(facts: dict[str, Any]) -> str:
@@ -66,10 +87,13 @@ def scope(facts: dict[str, Any]) -> str:
 
 def page() -> str:
     """The page with its sections renewed."""
-    return renewed(
-        PAGE,
-        {"coverage": ("coverage.json", coverage), "bands": ("coverage.json", bands), "scope": ("scope.json", scope)},
-    )
+    return renewed(PAGE, SECTIONS)
+
+
+SECTIONS = {
+    "coverage": ("coverage.json", coverage), "blend coverage": ("blend-coverage.json", blend_coverage),
+    "bands": ("coverage.json", bands), "scope": ("scope.json", scope),
+}  # fmt: skip
 
 
 def _all(run: dict[str, Any]) -> str:

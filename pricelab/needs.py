@@ -26,7 +26,7 @@ def leaderboard_path() -> Path:
 def need(what: str) -> Any:
     """Fetch or make one of:
 
-    - ``"catalog"``: the workshop catalog, its training and test splits cut to the profile's sizes;
+    - ``"catalog"``: the workshop catalog, its splits cut to the profile's sizes;
     - ``"item"``: the one product that travels through all notebooks;
     - ``"base"``: the profile's untuned base, as a `Pricer`;
     - ``"small adapter"``: the finished predictor that ships with pricelab, as a `Pricer`;
@@ -52,7 +52,7 @@ def _catalog() -> Any:
     from pricelab.catalog import load_catalog
 
     profile, catalog = detect(), load_catalog("workshop")
-    sizes = {"train": profile.train_items, "test": profile.test_items, "test-unseen": profile.test_items}
+    sizes = {"train": profile.train_items} | dict.fromkeys(("calibration", "test", "test-unseen"), profile.test_items)
     return replace(catalog, splits={name: items[: sizes.get(name)] for name, items in catalog.splits.items()})
 
 

@@ -24,6 +24,7 @@ MAX_BYTES = 300_000
 MAX_PROSE_WORDS = 1_200
 CODE_CELLS = range(10, 19)
 MEDIAN_LINES, P90_LINES, SETUP_LINES = 5, 12, 6
+MINUTES = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
 SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution\s*</summary>(.*?)</details>", re.DOTALL)
 HINT = re.compile(r"<details>\s*<summary>\s*Hint\s*</summary>", re.DOTALL)
@@ -161,6 +162,14 @@ def test_it_is_short(path):
     assert statistics.median(lesson) <= MEDIAN_LINES
     assert sorted(lesson)[int(0.9 * len(lesson))] <= P90_LINES
     assert first <= SETUP_LINES
+
+
+@every_notebook
+def test_the_minutes_it_announces_are_about_those_it_took(path):
+    notebook = read(path)
+    words = re.search(r"\*\*Minutes\*\* (?:about |\w+ to )?(\w+)", notebook.cells[0].source)
+    told, took = MINUTES[words[1]], notebook.metadata["pricelab"]["seconds"] / 60
+    assert abs(told - took) <= max(1, 0.4 * took)
 
 
 def test_all_notebooks_begin_with_the_same_set_up_cell():

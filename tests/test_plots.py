@@ -120,7 +120,7 @@ def test_items_without_an_answer_are_counted_and_not_drawn():
     figure = plots.predicted_against_true([10, 20, 30], [11, np.nan, 33])
     assert "n = 3, 1 without an answer" in words(figure)
     assert len(figure.axes[0].lines[0].get_xdata()) == 2
-    assert r"mean error \$2" in words(figure)
+    assert r"mean abs. error \$2" in words(figure)
 
 
 def test_the_leaderboard_puts_the_smallest_error_on_top():

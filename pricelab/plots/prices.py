@@ -152,7 +152,7 @@ def predicted_against_true(
     error = np.mean(np.abs(true - guess)[given]) if given.any() else np.nan
     axes.plot(true[given], guess[given], "o", color=BLUE, alpha=0.35, markersize=4, markeredgewidth=0)
     best = "" if floor is None else f" (best possible {_usd(floor)})"
-    axes.plot([], [], "o", color=BLUE, markersize=4, label=f"an item; mean error {_usd(error)}{best}")
+    axes.plot([], [], "o", color=BLUE, markersize=4, label=f"an item; mean abs. error {_usd(error)}{best}")
     limits = decades([*true[given], *guess[given]])
     axes.plot(limits, limits, color="black", linewidth=1, linestyle="--", label="exact")
     _log_dollars(axes.xaxis, limits)
