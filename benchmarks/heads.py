@@ -211,7 +211,7 @@ def write(guesses: dict[str, np.ndarray], prices: np.ndarray, costs: dict[str, l
                 row[key] = [saved.value, saved.low, saved.high]
         kept.append(row)
         print(row, flush=True)
-    facts = {"command": "python -m benchmarks.heads FILE --folds 0 1 2 3 4", "machine": this_machine()}
+    facts = {"command": "python -m benchmarks.heads FILE [WAY …] --folds FOLD …", "machine": this_machine()}
     facts |= {"base": detect().base, "recipe": RECIPE.as_dict(), "threads": torch.get_num_threads()}
     write_json_atomic(PATH, {**facts, "rows": sorted(kept, key=lambda row: row["folds"])})
 

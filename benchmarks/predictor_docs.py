@@ -91,7 +91,7 @@ def heads(facts: dict[str, Any]) -> str:
         f"Of five folds, four fifths to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "
         f"the attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
         f"{recipe['learning_rate']:g}. {facts['threads']} thread; machine: {facts['machine']}. Written by "
-        f"`{facts['command']}`."
+        f"`{facts['command']}`, once for each group of folds and ways."
     )
     return "\n".join([*lines, "", told])
 
