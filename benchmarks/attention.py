@@ -16,7 +16,8 @@ import torch
 from benchmarks.results import RESULTS, can_run
 from pricelab.adapters import add_adapters
 from pricelab.backbone import autocast
-from pricelab.bases import locate, quiet
+from pricelab.base_files import locate
+from pricelab.bases import quiet
 from pricelab.examples import IGNORED
 from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine

@@ -153,7 +153,8 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    from pricelab.bases import locate, nf4
+    from pricelab.base_files import locate
+    from pricelab.bases import nf4
     from pricelab.profiles import pick_device, pick_precision
     from pricelab.prompt import SUFFIX, whole_dollars
 
@@ -252,7 +253,7 @@ def flops_per_token(base: str) -> float:
     """4·N + 6·A: forward and the gradients of inputs for a frozen base, and the adapters' own (see `costs.budget`)."""
     from transformers import AutoConfig
 
-    from pricelab.bases import locate
+    from pricelab.base_files import locate
     from pricelab.costs.shapes import Shape
 
     shape = Shape.of(AutoConfig.from_pretrained(locate(base)[0]))
@@ -344,7 +345,8 @@ def random_base(shape: str) -> Iterator[str]:
     """A folder with random bf16 weights of a published shape and SmolLM2's tokenizer: speed needs no real weights."""
     from transformers import AutoModelForCausalLM
 
-    from pricelab.bases import load_tokenizer, locate
+    from pricelab.base_files import locate
+    from pricelab.bases import load_tokenizer
     from pricelab.costs.shapes import SHAPES
 
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,8 @@ def one(base: str, method: str, batch: int) -> dict[str, Any]:
     import torch
 
     from pricelab import load_catalog
-    from pricelab.bases import load_tokenizer, place_of
+    from pricelab.base_files import place_of
+    from pricelab.bases import load_tokenizer
     from pricelab.costs import Shape
     from pricelab.costs.measured import live_tensors
     from pricelab.costs.peak import peak_memory

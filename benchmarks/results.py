@@ -51,7 +51,7 @@ def measure(base: str = BASE) -> Path:
 
 def can_run(what: str, *bases: str, packages: Sequence[str] = ()) -> bool:
     """Whether this machine has, or can download, what a benchmark takes; if not, say what it lacks."""
-    from pricelab.bases import locate
+    from pricelab.base_files import locate
 
     try:
         for name in packages:

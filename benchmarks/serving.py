@@ -36,6 +36,7 @@ PATIENCE = {"answer_timeout_s": 600.0}  # what is measured is the wait, so nothi
 WAYS = {"one": Limits(max_batch=1, **PATIENCE), "batched": Limits(max_batch=16, **PATIENCE)}
 SMALL = Limits(max_batch=4, max_queue=8, max_items=8, body_timeout_s=1.0)  # quickly above its limits
 JSON = {"Content-Type": "application/json"}
+LARGE = "/static-offline-docs/swagger-ui-bundle.js"  # the server's largest answer to a request without texts
 
 
 def load(adapter: str, texts: list[str]) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def faults(texts: list[str]) -> list[dict[str, str]]:
             "10 MB body": lambda: _words(httpx.post(url, content=b'"' + b"x" * 10_000_000 + b'"', headers=JSON)),
             "body that does not come": lambda: _raw(url, b"Content-Length: 100\r\n\r\n{"),
             "client gone before its answer": lambda: _gone(server),
+            "client that reads slowly": lambda: _slowly(server),
             "no text at all": lambda: _words(httpx.post(url, json={"description": "   "})),
         }
         for name, ask in cases.items():
@@ -148,6 +150,24 @@ def _gone(server: running) -> str:
         left = batcher.waiting
     status = line.partition("status=")[2].partition(" ")[0] if line else "nothing"
     return f"{status} in the log; of {waited} texts that waited {waited - left} left the queue at once"
+
+
+def _slowly(server: running) -> str:
+    """Ask for something larger than the system's buffers, read a piece, and the rest when others were answered."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: it bounds the window
+        connection.settimeout(20)
+        connection.connect((host, int(port)))
+        connection.sendall(f"GET {LARGE} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.recv(1000)
+        others = [httpx.post(f"{server.url}/price", json={"description": "a drill"}).status_code for _ in range(3)]
+        while part := connection.recv(65536):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    promised = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])  # type: ignore[index]
+    meanwhile = f"meanwhile others got {', '.join(map(str, others))}"
+    return f"{head.split()[1].decode()}: {len(body):,} of {promised:,} bytes; {meanwhile}"
 
 
 def _until(find: Callable[[], Any], seconds: float = 20.0) -> Any:

@@ -26,7 +26,8 @@ PAGES = (
 )
 # The layers of the design, in reading order; `*` stands for the modules of a folder.
 LAYERS = {
-    "What goes in": """profiles catalog items prompt price_format bases smollm2 examples tables text_files row_stream
+    "What goes in": """profiles catalog items prompt price_format bases base_files
+        smollm2 examples tables text_files row_stream
         columns prices price_column currencies report audit findings text_faults near_duplicates edits amazon
         amazon_rules hub_stream general pretrain workshop/*""",
     "What learns": """recipe choices finetuning training price_trainer backbone adapters artifacts card checkpoints
@@ -40,7 +41,7 @@ LAYERS = {
     "Leaves": """widgets/* serving/* cli cli_app cli_kit cli_options cli_pricing cli_serving cli_training app app_page
         doctor platforms hazards installed notebooks kernels normalise run_findings run_report colab stamp kit
         kit_install __main__""",
-    "What all use": "__init__ files disk show",
+    "What all use": "__init__ files disk show quieting",
 }
 HIDDEN = re.compile(r"/notebook_\d\d$|__main__$")  # answers of exercises, and what holds no names
 READING = "docs/reading.md"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.artifacts import Manifest
-from pricelab.bases import load_tokenizer, locate
+from pricelab.base_files import locate
+from pricelab.bases import load_tokenizer
 from pricelab.files import read_json
 from pricelab.prompt import prompt_tokens
 

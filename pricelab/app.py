@@ -100,7 +100,7 @@ def _voila() -> type[Any]:
 def _verified(folder: Path) -> str:
     """The predictor's name; raises in the terminal what would else be seen by the audience."""
     from pricelab.artifacts import checked
-    from pricelab.bases import place_of
+    from pricelab.base_files import place_of
 
     manifest = checked(folder)
     if manifest.method != "full":

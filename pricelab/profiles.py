@@ -16,7 +16,7 @@ class Profile:
 
     name: str
     machine: str  # in words
-    base: str  # key of `bases.REGISTRY` or a model id on the hub
+    base: str  # key of `base_files.REGISTRY` or a model id on the hub
     compared_base: str  # that notebooks 08 and 09 train in every way, so 16 bytes a weight and more have to fit
     train_items: int  # items that notebook 07 trains on
     test_items: int  # items that it scores, from each test split

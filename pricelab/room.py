@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pricelab import processes
-from pricelab.bases import load_config, pick_attention, place_of
+from pricelab.base_files import place_of
+from pricelab.bases import load_config, pick_attention
 from pricelab.catalog import Item
 from pricelab.costs.budget import USABLE
 from pricelab.costs.hardware import Hardware

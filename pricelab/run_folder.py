@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
-from pricelab.bases import locate
+from pricelab.base_files import locate
 from pricelab.disk import in_words
 from pricelab.files import read_json, write_json_atomic
 from pricelab.pricer import BLEND

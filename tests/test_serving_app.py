@@ -320,6 +320,53 @@ def test_a_body_that_does_not_come_is_given_up_and_others_are_served(pricer):
         assert httpx.post(f"{server.url}/price", json={"description": "drill"}).status_code == 200
 
 
+@pytest.fixture
+def slow_reader():
+    """A connection that has asked for an answer larger than the system's buffers and read a first piece of it."""
+    connections = []
+
+    def ask(url, items):
+        host, port = url.removeprefix("http://").split(":")
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before connecting: it bounds the window
+        connection.settimeout(20)
+        connection.connect((host, int(port)))
+        connections.append(connection)
+        body = json.dumps({"descriptions": ["drill"] * items}).encode()
+        head = f"POST /prices HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+        return connection, connection.recv(1000)
+
+    yield ask
+    for connection in connections:
+        connection.close()
+
+
+MANY = 60_000  # texts whose answer takes more than 3 MB
+
+
+def test_a_client_that_reads_slowly_holds_up_nobody_and_gets_its_whole_answer(pricer, slow_reader):
+    with running(pricer, limits=Limits(max_queue=MANY, max_items=MANY, max_batch=MANY)) as server:
+        connection, answer = slow_reader(server.url, MANY)
+        for _ in range(5):
+            assert httpx.post(f"{server.url}/price", json={"description": "drill"}).status_code == 200
+        while part := connection.recv(65536):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 200 " in head.splitlines()[0] and len(body) > 3_000_000
+    assert [one["estimate"] for one in json.loads(body)["answers"]] == [5.0] * MANY
+
+
+def test_a_client_that_stops_reading_does_not_keep_the_server_from_ending(pricer, slow_reader):
+    limits = Limits(max_queue=MANY, max_items=MANY, max_batch=MANY, drain_timeout_s=1)
+    server = running(pricer, limits=limits)
+    slow_reader(server.url, MANY)
+    ending = threading.Thread(target=server.stop, daemon=True)
+    ending.start()
+    ending.join(60)
+    assert not ending.is_alive() and closed(server.url)
+
+
 def test_a_client_that_goes_frees_its_places_in_the_queue_and_is_noted(pricer, caplog):
     caplog.set_level(logging.INFO, "pricelab.serving")
     with running(pricer, limits=Limits(max_batch=1, max_queue=2, max_items=2)) as server:

@@ -1,5 +1,6 @@
 """What the serving benchmark tells is what it saw: a client that goes, and a server that minds or doesn't."""
 
+import re
 import time
 
 import pytest
@@ -39,6 +40,13 @@ def test_what_a_client_that_goes_leaves_behind_is_observed(monkeypatch, minds, w
     with running(pricer, limits=benchmark.SMALL) as server:
         assert benchmark._gone(server).startswith(words)
     assert len(pricer.asked) == (4 if minds else 8)
+
+
+def test_a_client_that_reads_slowly_gets_all_and_others_are_answered_meanwhile():
+    with running(FakePricer(), limits=benchmark.SMALL) as server:
+        found = re.fullmatch(r"200: ([\d,]+) of ([\d,]+) bytes; meanwhile others got 200, 200, 200",
+                             benchmark._slowly(server))  # fmt: skip
+    assert found and found[1] == found[2] and int(found[1].replace(",", "")) > 1_000_000
 
 
 def test_a_cold_start_is_one_of_a_fresh_process():

@@ -115,6 +115,15 @@ def test_a_folder_that_cannot_be_served_ends_the_server_in_words(finetuned, tmp_
         serve(folder, port=0)
 
 
+def test_a_base_that_was_changed_since_it_was_made_is_not_served(finetuned, monkeypatch):
+    def changed(name, revision):
+        raise ValueError(f"{name} was changed")
+
+    monkeypatch.setattr("pricelab.base_files.verify", changed)
+    with pytest.raises(ValueError, match="was changed"):
+        serve(finetuned["lora"].folder, port=0)
+
+
 # ---- the command
 
 

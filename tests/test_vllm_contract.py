@@ -10,7 +10,8 @@ import re
 import pytest
 from safetensors.torch import load_file
 
-from pricelab.bases import load_config, locate
+from pricelab.base_files import locate
+from pricelab.bases import load_config
 from pricelab.costs.shapes import SHAPES, Shape
 from pricelab.files import data_dir
 

@@ -35,13 +35,13 @@ class Started:
 def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> Started:
     """Load the predictor in ``folder`` and warm it up.
 
-    The parts: *libraries* (importing them), *verify* (every file against the manifest), *download* (of the base, when
-    it is not here yet), *base* (its weights), *adapter* (laid on the base), *warm-up* (first passes, with 1 and with
-    ``batch`` texts). Full fine-tuning leaves a whole model, which is loaded under *adapter*.
+    The parts: *libraries* (importing them), *verify* (every file against the manifest, the base's against its hashes),
+    *download* (of the base, when it is not here yet), *base* (its weights), *adapter* (laid on the base), *warm-up*
+    (first passes, with 1 and with ``batch`` texts). Full fine-tuning leaves a whole model, loaded under *adapter*.
 
     Raises:
-        ValueError: no finished run in the folder, a file missing or changed, a base that doesn't fit, or a model that
-            gives no price.
+        ValueError: no finished run in the folder, a file of it or of the base missing or changed, a base that doesn't
+            fit, or a model that gives no price.
         ConnectionError: the base has to be downloaded and could not be.
     """
     folder, seconds = Path(folder), dict[str, float]()
@@ -51,6 +51,7 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
         import transformers  # noqa: F401
 
         from pricelab.artifacts import checked, load_checked
+        from pricelab.base_files import verify
         from pricelab.bases import load_base
         from pricelab.pricer import Pricer
     with _timed("verify", seconds):
@@ -59,6 +60,8 @@ def start(folder: str | Path, device: str | None = None, *, batch: int = 16) -> 
     if manifest.method != "full":
         with _timed("download", seconds):
             download(name, revision)
+        with _timed("verify", seconds):
+            verify(name, revision)
         with _timed("base", seconds):
             options: dict[str, Any] = {"device": device, "text_tokens": manifest.max_text_tokens}
             quantise = manifest.quantisation == "nf4"
@@ -84,7 +87,7 @@ def download(name: str, revision: str | None = None) -> None:
     """
     from huggingface_hub import snapshot_download
 
-    from pricelab.bases import locate
+    from pricelab.base_files import locate
 
     place, commit = locate(name, revision)  # the workbook's own bases are complete then
     if Path(place).is_dir():
@@ -113,4 +116,4 @@ def warm_up(pricer: Any, batch: int = 16) -> float:
 def _timed(part: str, seconds: dict[str, float]) -> Iterator[None]:
     begun = time.perf_counter()
     yield
-    seconds[part] = time.perf_counter() - begun
+    seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - begun
