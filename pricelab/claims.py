@@ -5,6 +5,8 @@ How an interval is computed is left to ``bootstrap`` and ``evaluation``. Noteboo
 
 from typing import Protocol, runtime_checkable
 
+WIDTH = 90  # characters of a line; a notebook breaks longer ones in the middle of a word
+
 
 @runtime_checkable
 class Measured(Protocol):
@@ -60,7 +62,8 @@ def claim(
         raise ValueError(f"claim({statement!r}) got the interval ({low}, {high}); pass the lower end first")
     evidence = [with_interval(value, (low, high), unit)]
     evidence += [] if n is None else [f"n = {n:,}"]
-    print(f"{verdict(low, high)}: {statement} ({', '.join(evidence)})")
+    said, rests_on = f"{verdict(low, high)}: {statement}", f"({', '.join(evidence)})"
+    print(said, rests_on, sep=" " if len(said) + len(rests_on) < WIDTH else "\n    ")
 
 
 def with_interval(value: float, ends: tuple[float, float] | None, unit: str = "") -> str:

@@ -15,7 +15,7 @@ from pricelab.normalise import few_colours
 
 VERDICTS = (verdict(1, 2), verdict(-2, -1), verdict(-1, 1))
 CLAIM = re.compile(
-    rf"^({'|'.join(map(re.escape, VERDICTS))}): (.+?)(?: \(([^()]*95 % interval[^()]*)\))?$", re.MULTILINE
+    rf"^({'|'.join(map(re.escape, VERDICTS))}): (.+?)(?:\s+\(([^()]*95 % interval[^()]*)\))?$", re.MULTILINE
 )
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)  # in which "#" begins a comment, not a heading
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TextIO
 
+HEAD = '<th scope="col" style="text-align: left">'  # notebooks would set it flush right, over cells flush left
 CELL = '<td style="text-align: left; max-width: 34em">'
 
 
@@ -33,7 +34,7 @@ def html_text(text: object) -> str:
 
 def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
     """The same table as HTML; headers, cells and caption are escaped."""
-    head = "".join(f'<th scope="col">{html_text(header)}</th>' for header in headers)
+    head = "".join(f"{HEAD}{html_text(header)}</th>" for header in headers)
     body = "".join("<tr>" + "".join(f"{CELL}{html_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     title = f"<caption>{html_text(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
