@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# One process a core, up to four: each takes some 2 GB. A file's tests stay together (tests/conftest.py).
+PARALLEL := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test test-all lint test-colab test-latest notebooks experiments bench docs clean
@@ -27,10 +29,10 @@ lint: $(READY) ## check style and types
 	$(BIN)/mypy pricelab
 
 test: lint ## style, types and all tests but the slow ones (fast ones first)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: lint ## the same with the slow tests
-	$(BIN)/python -m pytest -m "not benchmark"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not benchmark"
 
 test-colab: $(READY) ## unit tests and notebooks with Colab's own versions, in an environment built in the cache
 	$(BIN)/python -m benchmarks.environments colab

@@ -5,11 +5,18 @@ import os
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before huggingface_hub is imported: it reads the variable once
+if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core; threads of several would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests first, then the notebooks, then the browser; GPU tests are skipped without a GPU."""
+    """Unit tests first, then the browser, then the notebooks; GPU tests are skipped without a GPU.
+
+    Where several processes share the tests, a file stays in one, and so does all that shares a browser.
+    """
     items.sort(key=_rank)  # stable: files keep their order
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if any(item.get_closest_marker("gpu") for item in items):
         import torch
 
@@ -21,8 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(item: pytest.Item) -> int:
     if item.get_closest_marker("browser") or "browser" in item.path.parts:
-        return 2
-    return 1 if item.path.name == "test_notebooks.py" else 0
+        return 1
+    return 2 if item.path.name == "test_notebooks.py" else 0
+
+
+def _group(item: pytest.Item) -> str:
+    if _rank(item) == 1:
+        return "browser"
+    return item.nodeid if "runs_alone" in item.name else item.path.name
 
 
 @pytest.fixture(autouse=True)

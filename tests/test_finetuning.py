@@ -80,11 +80,11 @@ def test_the_adapter_folder_names_no_place_on_this_machine(finetuned, toy_base):
 
 
 def test_a_key_stays_a_key_in_the_adapter(toy_base, toy_catalog, tmp_path, monkeypatch):
-    from pricelab import bases
+    from pricelab import base_files
 
     (tmp_path / "data").mkdir()
     shutil.copytree(toy_base, tmp_path / "data" / "tiny-base")
-    monkeypatch.setattr(bases, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(base_files, "data_dir", lambda: tmp_path / "data")
     run = finetune(toy_catalog, tmp_path / "run", base="tiny", **QUICK)
     assert read_json(run.folder / "adapter_config.json")["base_model_name_or_path"] == "tiny"
     assert not any(str(tmp_path).encode() in content for content in snapshot(run.folder).values())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pricelab import bases, finetuning, needs
+from pricelab import base_files, finetuning, needs
 from pricelab.needs import TRAVELLER, leaderboard_path, need, workspace
 from pricelab.pricer import Pricer
 from pricelab.profiles import PROFILES
@@ -22,7 +22,7 @@ def shipped(monkeypatch, tmp_path, toy_base):
     """The folder of shipped data, with the toy base as ``tiny`` and no adapter."""
     data = tmp_path / "data"
     shutil.copytree(toy_base, data / "tiny-base")
-    for module in (needs, bases):
+    for module in (needs, base_files):
         monkeypatch.setattr(module, "data_dir", lambda: data)
     return data
 
