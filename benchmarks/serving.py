@@ -29,7 +29,7 @@ from pricelab.serving.load import ask_at_once
 
 QUESTIONS = {  # shipped predictor → clients → requests of one repeat
     "tiny": {1: 20, 8: 80, 30: 150},
-    "smollm2-135m": {1: 4, 8: 16, 30: 30},
+    "smollm2-135m": {1: 10, 8: 16, 30: 30},
 }
 REPEATS = 3
 PATIENCE = {"answer_timeout_s": 600.0}  # what is measured is the wait, so nothing is cut off

@@ -1,7 +1,9 @@
-"""Rewrite the tables of ``docs/serving.md`` and ``docs/serving-many.md``: `python -m benchmarks.serving_docs`.
+"""Rewrite the tables of ``docs/serving.md``, ``serving-many.md`` and ``serving-modal.md``.
 
-What was measured comes from ``data/results/serving.json``; what a hundred million prices take is arithmetic from it and
-from ``costs``.
+    python -m benchmarks.serving_docs
+
+What was measured comes from ``data/results/serving.json``; what a hundred million prices or a month of containers take
+is arithmetic from it and from ``costs``.
 """
 
 import math
@@ -13,13 +15,20 @@ from pricelab.costs.per_thousand import ASSUMED_UTILISATION, RENTED, rented
 from pricelab.costs.shapes import SHAPES
 from pricelab.costs.units import human_seconds, human_usd
 from pricelab.files import write_text_atomic
+from pricelab.serving.modal_app import IDLE_SECONDS
 
 PAGE = ROOT / "docs" / "serving.md"
 MANY_PAGE = ROOT / "docs" / "serving-many.md"
+MODAL_PAGE = ROOT / "docs" / "serving-modal.md"
 ITEMS, HOURS = 100_000_000, 8
 TOKENS = 150  # that a price takes, assumed: about 80 of the prompt, the rest branches of digits
 RENTED_SHAPES = ("SmolLM2-135M", "Qwen3-1.7B")
 WAYS = {"one": "no", "batched": "yes"}
+STRETCHES = {  # how requests come → busy stretches in a month of 30 days, and seconds from first to last request of one
+    "one request an hour, day and night": (30 * 24, 0.0),
+    "22 working days of 8 busy hours": (22, 8 * 3600.0),
+    "a container that is always there (`min_containers=1`)": (1, 30 * 24 * 3600.0),
+}
 CROWD, AIM, AIM_ON_GPU = 30, 4, 10  # clients, and how many times the unbatched throughput they should get
 
 
@@ -135,6 +144,29 @@ def _many_row(name: str, rate: float, rent: str, how: str) -> str:
     return f"| {name} | {rate:,.1f} | {human_seconds(seconds)} | {machines:,} | {rent or 'yours'} | {how} |"
 
 
+def modal_table(facts: dict[str, Any]) -> str:
+    """What a month of one container costs on Modal, by how requests come."""
+    base, found = list(facts["predictors"].items())[-1]
+    cold = found["cold_start"]["process"]["median"]
+    lines = [f"| requests | hours of a month | {' | '.join(RENTED)} |", "|---" * (2 + len(RENTED)) + "|"]
+    for how, (stretches, busy) in STRETCHES.items():
+        hours = stretches * (busy + IDLE_SECONDS + cold) / 3600
+        costs = [f"${hours * HARDWARE[device].usd_per_hour:,.0f}" for device in RENTED]
+        lines.append(f"| {how} | {hours:,.0f} | {' | '.join(costs)} |")
+    sources = dict.fromkeys(HARDWARE[device].price_source for device in RENTED)
+    told = (
+        f"One container, GPU only: cores and memory come on top. Rent: {'; '.join(sources)}. A cold start of "
+        f"{cold:.0f} seconds, as `{base}` took on {facts['machine']} ({facts['command']}); Modal's own part isn't in "
+        "it. Written by `python -m benchmarks.serving_docs`."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def modal_page() -> str:
+    """The page about Modal with its table renewed."""
+    return renewed(MODAL_PAGE, {"month": ("serving.json", modal_table)})
+
+
 def many_page() -> str:
     """The page about many machines with its table renewed."""
     return renewed(MANY_PAGE, {"many": ("serving.json", many_table)})
@@ -157,3 +189,4 @@ def page() -> str:
 if __name__ == "__main__":
     write_text_atomic(PAGE, page())
     write_text_atomic(MANY_PAGE, many_page())
+    write_text_atomic(MODAL_PAGE, modal_page())

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving_fakes import FakePricer, OverflowingPricer, closed
 
-from pricelab.serving import Limits, create_app, running
+from pricelab.serving import Limits, create_app, guard, running
 from pricelab.serving.starting import Started
 
 SECRET = "a secret product"
@@ -212,6 +212,15 @@ def test_with_the_token_it_is(pricer):
 def test_a_wrong_token_is_refused_before_the_body_is_read(pricer):
     with TestClient(create_app(pricer, token="s3cret")) as client:
         assert refused(client.post("/price", json={"description": "x" * 10_000_000}), 401)
+
+
+def test_nothing_but_a_comparison_in_constant_time_decides_on_a_token(pricer, monkeypatch):
+    compared = []
+    monkeypatch.setattr(guard.hmac, "compare_digest", lambda *both: compared.append(both) or True)
+    with TestClient(create_app(pricer, token="s3cret")) as client:
+        headers = {"Authorization": "Bearer wrong"}
+        assert client.post("/price", json={"description": "drill"}, headers=headers).status_code == 200
+    assert compared == [(b"Bearer wrong", b"Bearer s3cret")]
 
 
 def test_no_other_origin_is_allowed(client):

@@ -5,12 +5,26 @@ import re
 import pytest
 
 from benchmarks.results import ROOT
-from benchmarks.serving_docs import MANY_PAGE, PAGE, aim_words, cold_table, many_page, page
+from benchmarks.serving_docs import (
+    MANY_PAGE,
+    MODAL_PAGE,
+    PAGE,
+    aim_words,
+    cold_table,
+    many_page,
+    modal_page,
+    modal_table,
+    page,
+)
 
 PAGES = sorted((ROOT / "docs").glob("serving*.md"))
 
 
-@pytest.mark.parametrize(("path", "write"), [(PAGE, page), (MANY_PAGE, many_page)], ids=["serving", "many"])
+@pytest.mark.parametrize(
+    ("path", "write"),
+    [(PAGE, page), (MANY_PAGE, many_page), (MODAL_PAGE, modal_page)],
+    ids=["serving", "many", "modal"],
+)
 def test_the_tables_are_what_the_command_writes(path, write):
     assert write() == path.read_text(encoding="utf-8"), "run: python -m benchmarks.serving_docs"
 
@@ -43,3 +57,10 @@ def test_the_cold_start_is_told_where_it_was_measured():
     lines = cold_table(facts).splitlines()
     assert lines[2] == "| base | libraries | process |"
     assert lines[4] == "| tiny | 2.00 [1.50, 3.00] | 2.00 [1.50, 3.00] |"
+
+
+def test_a_month_on_modal_is_idle_windows_cold_starts_and_busy_hours():
+    facts = {"predictors": {"base": {"cold_start": {"process": {"median": 60.0}}}}, "machine": "m", "command": "c"}
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in modal_table(facts).splitlines()[2:5]]
+    assert [row[1] for row in rows] == ["72", "178", "720"]  # 720 x 360 s; 22 x (8 h + 360 s); 720 h + 360 s
+    assert all(len(row) == 5 and all(cost.startswith("$") for cost in row[2:]) for row in rows)
