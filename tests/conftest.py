@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core; threads of s
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests first, then the browser, then the notebooks; GPU tests are skipped without a GPU.
 

@@ -1,5 +1,6 @@
 """The clients of a load test: every text is asked once, answers are counted by status, nobody answers in vain."""
 
+import itertools
 import time
 
 import httpx
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 from serving_fakes import FakePricer
 
-from pricelab.serving import Limits, running
+from pricelab.catalog import load_catalog
+from pricelab.files import data_dir
+from pricelab.serving import Limits, running, start
 from pricelab.serving.load import Load, ask_at_once
 
 TEXTS = [f"product {n}" for n in range(40)]
@@ -67,22 +70,31 @@ def test_a_server_that_is_not_there_is_named():
         ask_at_once("http://127.0.0.1:9", TEXTS, 2)
 
 
+class Forgetful(FakePricer):
+    """Keeps no batches, which would be memory of the test's own."""
+
+    def estimate(self, texts):
+        answers = super().estimate(texts)
+        self.batches.clear()
+        return answers
+
+
+def shipped():
+    """The predictor that ships with the workbook's smallest base."""
+    return start(data_dir() / "adapters" / "tiny")
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_memory_stays_flat_over_20_000_requests():
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("predictor", "clients"), [(Forgetful, 8), (lambda: shipped, 30)], ids=["fake", "tiny"])
+def test_memory_stays_flat_over_20_000_requests(predictor, clients):
     import psutil
 
-    class Forgetful(FakePricer):
-        """Keeps no batches, which would be memory of the test's own."""
-
-        def estimate(self, texts):
-            answers = super().estimate(texts)
-            self.batches.clear()
-            return answers
-
-    with running(Forgetful()) as server:
-        ask_at_once(server.url, [f"product {n}" for n in range(4_000)], 8)
+    items = load_catalog("workshop")["train"]
+    texts = [f"{item.text} {n}" for n, item in zip(range(16_000), itertools.cycle(items), strict=False)]
+    with running(predictor()) as server:
+        ask_at_once(server.url, texts[:4_000], clients)
         before = psutil.Process().memory_info().rss
-        load = ask_at_once(server.url, [f"product {n}" for n in range(16_000)], 8)
+        load = ask_at_once(server.url, texts, clients)
         grown = psutil.Process().memory_info().rss - before
     assert load.statuses == {200: 16_000} and grown < 20e6
