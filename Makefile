@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 # One process a core, up to four: each takes some 2 GB. A file's tests stay together (tests/conftest.py).
-PARALLEL := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run lab test test-all lint test-colab test-latest notebooks experiments bench docs clean

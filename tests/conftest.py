@@ -9,15 +9,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core; threads of s
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests first, then the browser, then the notebooks; GPU tests are skipped without a GPU.
-
-    Where several processes share the tests, a file stays in one, and so does all that shares a browser.
-    """
+    """Unit tests first, then the browser, then the notebooks; GPU tests are skipped without a GPU."""
     items.sort(key=_rank)  # stable: files keep their order
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if any(item.get_closest_marker("gpu") for item in items):
         import torch
 
@@ -33,10 +27,19 @@ def _rank(item: pytest.Item) -> int:
     return 2 if item.path.name == "test_notebooks.py" else 0
 
 
-def _group(item: pytest.Item) -> str:
-    if _rank(item) == 1:
-        return "browser"
-    return item.nodeid if "runs_alone" in item.name else item.path.name
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Where several processes share the tests, a file stays in one, and so does all that shares a browser."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            if "browser" in file.split("/"):
+                return "browser"
+            return nodeid if "runs_alone" in nodeid else file  # each notebook by itself
+
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
