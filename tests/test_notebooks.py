@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
+from IPython.utils.text import DollarFormatter
 
 from pricelab.exercises import EXERCISES
 from pricelab.normalise import WIDGET_TYPE, source_hash
@@ -188,6 +189,25 @@ def test_the_set_up_cell_does_nothing_but_on_colab():
     names = {"get_ipython": lambda: "<ipykernel.zmqshell.ZMQInteractiveShell object at 0x1>"}
     exec(compile(source, "set-up", "exec"), names)
     assert set(names) - {"__builtins__", "get_ipython"} == {"SOURCE", "DRIVE"}
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("https://github.com/owner/name", "git+https://github.com/owner/name"),
+        ("git+https://github.com/owner/name@main", "git+https://github.com/owner/name@main"),
+        ("", "git+fill in the field SOURCE, the repository address"),  # pip quotes what it can't read
+    ],
+)
+def test_the_set_up_cell_takes_an_address_as_people_copy_it_and_asks_for_one(given, asked):
+    (cell, *_) = code_cells(read(NOTEBOOKS[0]))
+    (line,) = re.findall(r"%pip (.*)", cell.source)
+    assert DollarFormatter().vformat(line, [], {"SOURCE": given}) == f'install -q --no-deps "{asked}"'
+
+
+def test_the_machine_is_examined_before_anything_can_fail_on_it():
+    (_, first, *_) = code_cells(read(NOTEBOOKS[0]))
+    assert first.source == "from pricelab.doctor import examine\n\nexamine()"
 
 
 @every_notebook
