@@ -7,6 +7,7 @@ when to pack.
 
 import importlib.resources
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def pack(out: str | Path, say: Callable[[str], None] = print, extras: str = "lab
         extras: of pricelab, whose packages are packed too.
 
     Raises:
-        ValueError: ``out`` is something else or finished, or pricelab doesn't run from its repository.
+        ValueError: ``out`` is something else or finished, pricelab doesn't run from its repository, or pip is missing.
         ConnectionError: a package or the weights couldn't be downloaded.
         OSError: too little space.
     """
@@ -123,12 +124,14 @@ def _pip(arguments: list[str], doing: str) -> None:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
     )
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason given"]
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        reason = (re.findall(r"^error: *(.+)$", done.stderr, re.IGNORECASE | re.MULTILINE) or said)[-1]
         if "No space left" in done.stderr:
             raise OSError(28, "No space left on device")
+        if "No module named pip" in reason:
+            raise ValueError(f"no pip to {doing}; run {sys.executable} -m ensurepip, then this again")
         raise ConnectionError(
-            f"pip could not {doing}: {errors[-1].removeprefix('ERROR: ')}. Check the network; the same command goes on "
-            "with what is there"
+            f"pip could not {doing}: {reason}. Check the network; the same command goes on with what is there"
         )
 
 

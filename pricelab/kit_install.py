@@ -1,11 +1,13 @@
 """Install pricelab from this kit, without a network: ``python install.py --to pricelab-room``.
 
 `pricelab kit` copies this file into every kit. It needs nothing but Python: it checks the platform and every file's
-hash, makes an environment, and installs into it from the kit's own wheels.
+hash, makes an environment, and installs into it from the kit's own wheels. No newer syntax than Python 3.7's stands
+here: an older Python than the kit's must be able to read the file to be refused in words.
 """
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -41,7 +43,8 @@ def check(kit: Path) -> None:
         "machine": platform.machine(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
     }
-    if (packed := manifest["packed_for"]) != this:
+    packed = manifest["packed_for"]
+    if packed != this:
         sys.exit(
             f"this kit was packed for {_words(packed)}; this is {_words(this)}. Pack one on a machine like this one"
         )
@@ -62,11 +65,33 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def environment(folder: Path) -> Path:
+    """The Python of the environment in ``folder``, which is made afresh unless its pip answers."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    ask = [str(python), "-m", "pip", "--version"]
+    if python.exists() and not subprocess.run(ask, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        return python
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+        sys.exit(f"{folder} is there and is no environment; give --to another folder, or delete it first")
+    if importlib.util.find_spec("ensurepip") is None:
+        sys.exit(
+            f"{sys.executable} can't make an environment, its module ensurepip is missing; install the package "
+            "python3-venv (Debian, Ubuntu) or Python from python.org, then start this again"
+        )
+    try:
+        venv.create(folder, clear=True, symlinks=os.name != "nt", with_pip=True)
+    except subprocess.CalledProcessError as error:
+        said = (error.output or b"").decode(errors="replace").strip().splitlines() or ["no reason given"]
+        sys.exit(
+            f"no pip in {folder}: {said[-1]}. Look at the disk's free space and at {sys.executable} -m ensurepip "
+            "--version, then start this again: it begins the environment afresh"
+        )
+    return python
+
+
 def install(kit: Path, to: Path) -> None:
     """Make the environment ``to/env`` from the kit's wheels, with weights and notebooks beside it."""
-    python = to / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
-        venv.create(to / "env", with_pip=True)
+    python = environment(to / "env")
     (own,) = (kit / "wheels").glob("pricelab-*.whl")
     places = ["--no-index", "--find-links", str(kit / "wheels"), "-c", str(kit / "requirements.lock")]
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *places, f"{own}[lab]"]
@@ -94,7 +119,14 @@ def main() -> None:
     print("checking the files …", flush=True)
     check(kit)
     print("installing …", flush=True)
-    install(kit, to)
+    try:
+        install(kit, to)
+    except (OSError, ValueError) as error:  # venv says by a ValueError that a path won't do
+        sys.exit(
+            f"could not install into {to}: {error}; give --to a folder that you may write to, on a disk with space"
+        )
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on")
     name = "start.bat" if os.name == "nt" else "start"
     print(f"done in {time.monotonic() - begun:.0f} s; {to / name} opens the notebooks")
 
