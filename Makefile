@@ -1,5 +1,7 @@
-# Every target sets up .venv by itself when needed: it needs only Python 3.11 or newer, found as `python3`.
+# Every target sets up .venv by itself when needed: it needs only Python 3.11 or newer, found as `python3`; another one is
+# named by `make lab PYTHON=python3.12`.
 PYTHON ?= python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 BIN := .venv/bin
 READY := .venv/ready
 # One process a core, up to four: each takes some 2 GB. A file's tests stay together (tests/conftest.py).
@@ -11,9 +13,15 @@ PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
+# An environment that will do is kept: it may hold a torch of the reader's choice.
 $(READY): pyproject.toml requirements.lock
 	@echo "Setting up .venv: about two minutes, once."
-	$(PYTHON) -m venv .venv
+	@if ! { $(BIN)/python -c '$(NEW_ENOUGH)' && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
+		$(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+			echo "$(PYTHON) --version says: $$($(PYTHON) --version 2>&1); pricelab needs Python 3.11 or newer." \
+				"Name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear .venv; \
+	fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[test]"
 	@touch $@
 

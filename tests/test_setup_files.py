@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -123,13 +124,20 @@ def test_importing_pricelab_is_quick_and_light():
     assert len(shown.stdout.split()) == 1, "importing pricelab loaded a heavy package"
 
 
-def made(*arguments):
-    """What make prints; when the tests themselves run under make, it must not take part in that run."""
+def make(*arguments, cwd=ROOT):
+    """Run make; when the tests themselves run under make, it must not take part in that run."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     }
     command = ["make", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment).stdout
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+
+
+def made(*arguments):
+    """What make prints."""
+    done = make(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_make_target_is_explained_and_needs_the_environment():
@@ -138,6 +146,51 @@ def test_every_make_target_is_explained_and_needs_the_environment():
     for target in {*targets} - {"help", "clean"}:
         plan = made("-n", "-B", target)
         assert "pip install" in plan and "requirements.lock" in plan
+
+
+STAND_IN = """#!/bin/sh
+echo "$0 $*" >> {log}
+case "$1 $2" in
+    "-c "*) exec {python} -c 'import sys; sys.version_info = {version}; exec(sys.argv[1])' "$2" ;;
+    "--version ") echo Python 3.9.18 ;;
+    "-m venv") rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python && cp "$0" .venv/bin/jupyter ;;
+esac
+"""  # stands for a Python of another version, and for what it puts into an environment
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of what `make` reads, with two Pythons that write down what they are asked: ``old`` and ``new``."""
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name, version in (("old", (3, 9, 18)), ("new", (3, 12, 1))):
+        text = STAND_IN.format(python=sys.executable, version=version, log=tmp_path / "log")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("python", "found"), [("./old", "Python 3.9.18"), ("./absent", "not found|No such file")])
+def test_a_python_that_will_not_do_is_refused_before_an_environment_is_made(project, python, found):
+    done = make("lab", f"PYTHON={python}", cwd=project)
+    assert done.returncode and not (project / ".venv").exists()
+    assert re.search(f"says: .*({found}).*3.11 or newer. Name one: make lab PYTHON=python3.12", done.stderr)
+    assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(">=3.11")
+    assert "make lab PYTHON=python3.12" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_environment_of_an_old_python_is_made_anew_and_a_good_one_kept(project):
+    (project / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(project / "old", project / ".venv" / "bin" / "python")
+    asked = []
+    for _ in range(2):
+        done = make("lab", "PYTHON=./new", cwd=project)
+        assert done.returncode == 0, done.stderr
+        asked.append((project / "log").read_text(encoding="utf-8"))
+        (project / "log").unlink()
+        (project / ".venv" / "ready").unlink()  # as when the lock has changed
+    assert ["-m venv --clear .venv" in one for one in asked] == [True, False]
+    assert all("-m pip install" in one and ".venv/bin/jupyter lab" in one for one in asked)
 
 
 def test_both_kinds_of_ci_run_the_same_script():
