@@ -331,3 +331,9 @@ def test_the_checklist_for_a_person_takes_fifteen_minutes_and_looks_where_runs_a
     laptop = PROFILES["laptop"]
     assert f"{laptop.train_items // laptop.batch_size} short steps" in page
     assert "pricelab/workbook/laptop/qlora/checkpoints" in page and f"`checkpoint-{Recipe.save_every}`" in page
+
+
+def test_the_page_says_before_a_learner_meets_it_that_a_private_repository_cannot_be_installed():
+    page = (ROOT / "docs" / "colab.md").read_text(encoding="utf-8")
+    source = page.partition("- **SOURCE**")[2].partition("- **DRIVE**")[0]
+    assert "must be public" in source and "can't install from a private one" in source
