@@ -1,8 +1,8 @@
 """Write what the workshop pages take from notebooks and exercises: `python -m benchmarks.workshop_docs`.
 
-Minutes come from the committed notebooks and the exercises, answers from the notebooks' folds, common mistakes from the
-judges in ``pricelab/exercises/``, the kit's size and times from ``data/results/kit.json``. The plans themselves are
-written by hand.
+Minutes and the dtype come from the committed notebooks and the exercises, answers from the notebooks' folds, common
+mistakes from the judges in ``pricelab/exercises/``, the kit's size and times from ``data/results/kit.json``. The plans
+themselves are written by hand.
 """
 
 import json
@@ -41,20 +41,29 @@ def title(notebook: Any) -> str:
     return next(line[2:] for line in lines if line.startswith("# "))
 
 
+def arithmetic(notebook: Any) -> str:
+    """The dtype that a notebook says it computed in, and why; empty where it says none."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    printed = "".join("".join(output.get("text", "")) for output in outputs)
+    said = re.search(r"^arithmetic in (.+)$", printed, re.MULTILINE)
+    return f", in {said[1]}" if said else ""
+
+
 def timetable(route: str) -> str:
     """Minutes of a route's notebooks: to run, and for the exercises as most learners need them."""
     lines = ["| notebook | runs, minutes | exercises, minutes |", "|---|---|---|"]
     runs = practice = 0.0
-    machine = ""
+    machine = precision = ""
     for name, notebook in notebooks():
         if name[:2] in ROUTES[route]:
             facts = notebook["metadata"]["pricelab"]
             needed = sum(one.minutes for one in EXERCISES.values() if one.id[:2] == name[:2])
             runs, practice, machine = runs + facts["seconds"] / 60, practice + needed, facts["machine"]
+            precision = precision or arithmetic(notebook)
             lines.append(f"| [{title(notebook)}](../../notebooks/{name}) | {facts['seconds'] / 60:.1f} | {needed} |")
     lines.append(f"| **together** | **{runs:.0f}** | **{practice:.0f}** |")
-    told = f"Run in the `laptop` profile on {machine}; exercises are estimates, as their headings say. Written by"
-    return "\n".join([*lines, "", f"{told} `python -m benchmarks.workshop_docs`."])
+    told = f"Run in the `laptop` profile on {machine}{precision}; exercises are estimates, as their headings say."
+    return "\n".join([*lines, "", f"{told} Written by `python -m benchmarks.workshop_docs`."])
 
 
 def kit_words() -> str:
