@@ -4,8 +4,9 @@ Runs in every environment (`make test`, `make test-colab`, `make test-latest`) a
 """
 
 import ast
-import importlib
+import importlib.util
 import inspect
+import sys
 import textwrap
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIBRARY = sorted(path for path in (ROOT / "pricelab").rglob("*.py") if "workshop" not in path.parts)
-OPTIONAL = {"ray", "optuna", "modal", "mkdocs", "voila", "google"}  # extras, and Colab's own
+EXTRAS = {"ray", "optuna", "modal", "mkdocs", "voila", "fastapi", "fastapi_offline", "httpx", "pydantic", "uvicorn"}
+ONLY_ON_COLAB = "No module named 'google.colab'"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -34,17 +36,41 @@ def test_the_calls_of_a_notebook_fit_the_installed_libraries(path):
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_librarys_own_calls_fit_the_installed_libraries(path):
-    source = path.read_text(encoding="utf-8")
-    imported = {
-        name.partition(".")[0]
-        for node in ast.walk(ast.parse(source))
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else
-                     [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])
-    }  # fmt: skip
-    if imported & OPTIONAL:
-        pytest.skip("needs an extra")
-    faults = Calls().read(source).faults
+    faults = faults_of(path.read_text(encoding="utf-8"))
     assert not faults, "\n".join(f"{path.name}: {fault}" for fault in faults)
+
+
+def faults_of(source):
+    """What doesn't fit; skips where a package isn't installed that only an extra brings and the source imports."""
+    for name in sorted(imported(source) & EXTRAS):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs {name}")
+    return [fault for fault in Calls().read(source).faults if ONLY_ON_COLAB not in fault]
+
+
+def imported(source):
+    """Names of the packages that are imported anywhere in it."""
+    nodes = list(ast.walk(ast.parse(source)))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("name", ["colab", "app", "many_workers", "serving/modal_app", "sweep_journal"])
+def test_a_module_that_needs_an_extra_is_looked_at_where_it_is_installed(name):
+    source = (ROOT / "pricelab" / f"{name}.py").read_text(encoding="utf-8")
+    spoilt = f"{source}\nimport numpy\nnumpy.no_such_function(1)\n"
+    assert any("no_such_function" in fault for fault in faults_of(spoilt))
+
+
+def test_only_the_extra_that_is_missing_itself_leads_to_a_skip(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(pytest.skip.Exception):
+        faults_of("import optuna")
+    (fault,) = faults_of("import no_such_library")
+    assert "no_such_library" in fault
+    assert faults_of("from ray import no_such_name"), "a package that is there is looked at"
+    assert not faults_of("from google.colab import drive") and faults_of("from google.colaboratory import drive")
 
 
 def hooks():
