@@ -15,6 +15,7 @@ from pricelab.installed import OLDEST_TORCHAO_FOR_PEFT, hindering_torchao
 
 FREE_GPU_SHARE = 0.6  # of its memory; less means that something else holds it
 NVIDIA_SMI_SECONDS = 5.0
+GOING_ON = ("07", "08", "11", "12")  # notebooks whose trainings go on from what an earlier session kept
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _colab() -> Check | None:
     except OSError:
         return None  # told as a fault of the disk
     if kept:
-        return Check("Colab", "runs are kept in Google Drive: after a disconnect Run all goes on from there")
+        value = f"runs are kept in Google Drive: {', '.join(GOING_ON[:-1])} and {GOING_ON[-1]} go on after a disconnect"
+        return Check("Colab", value, note="tick DRIVE again, then Run all; what other notebooks train begins anew")
     note = "to keep them, tick DRIVE in the first cell and run it again"
     return Check(
         "Colab",

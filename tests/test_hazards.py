@@ -1,13 +1,18 @@
 """Each fault that is known to bite, simulated, and the cure that the doctor names."""
 
+import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
 from pricelab import hazards, installed
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -106,7 +111,19 @@ def test_on_colab_it_says_whether_runs_are_kept(gpu, colab, monkeypatch, tmp_pat
     assert "tick DRIVE" in found("Colab").note
     monkeypatch.setattr(hazards, "DRIVE", tmp_path)
     monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path / "MyDrive" / "pricelab"))
-    assert "Google Drive" in found("Colab").value and not found("Colab").note
+    assert "Google Drive: 07, 08, 11 and 12 go on" in found("Colab").value and "tick DRIVE again" in found("Colab").note
+    assert not found("Colab").cure
+
+
+def test_the_notebooks_that_go_on_are_those_that_train_in_the_folder_that_is_kept():
+    def trains_there(path):
+        cells = nbformat.read(path, as_version=4).cells
+        return any("workspace()" in cell.source for cell in cells if cell.cell_type == "code")
+
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert tuple(path.name[:2] for path in notebooks if trains_there(path)) == hazards.GOING_ON
+    promised = (ROOT / "docs" / "colab.md").read_text(encoding="utf-8").partition("**DRIVE**")[2].partition("All of")[0]
+    assert sorted(set(re.findall(r"\b[01]\d\b", promised))) == [*hazards.GOING_ON]
 
 
 # ---- NVIDIA's own tool
