@@ -68,7 +68,7 @@ def doctor(as_json: JsonFlag = False) -> None:
     """
     from pricelab.doctor import examine
 
-    report = examine()
+    report = examine(name_cache=True)
     print(as_json_text(report.as_dict()) if as_json else report)
     raise typer.Exit(1 if report.problems else 0)
 

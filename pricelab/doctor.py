@@ -69,13 +69,17 @@ class Report:
     __repr__ = __str__
 
 
-def examine() -> Report:
-    """Look at this machine; takes a few seconds, most of them torch's import, and never hangs."""
+def examine(name_cache: bool = False) -> Report:
+    """Look at this machine; takes a few seconds, most of them torch's import, and never hangs.
+
+    Args:
+        name_cache: say where the cache is. A notebook doesn't: its outputs are shared, and name nobody's folders.
+    """
     from pricelab.platforms import examine_platform
 
     platform = (Check(*found) for found in examine_platform())
-    checks = (_python(), *platform, *_device(), _memory(), _disk(), _hub(), _profile(), *_packages(), *_known_hazards())
-    return Report(checks)
+    machine = (_python(), *platform, *_device(), _memory(), _disk(name_cache))
+    return Report((*machine, _hub(), _profile(), *_packages(), *_known_hazards()))
 
 
 def _python() -> Check:
@@ -116,7 +120,7 @@ def _memory() -> Check:
     return Check("memory", f"{free_gb:.1f} of {memory.total / 1e9:.1f} GB free", cure)
 
 
-def _disk() -> Check:
+def _disk(name_cache: bool = False) -> Check:
     from pricelab.files import cache_dir
 
     try:
@@ -127,7 +131,8 @@ def _disk() -> Check:
     advice = "make room, or set PRICELAB_CACHE to a folder on another disk"
     needed_gb = FREE_DISK_NEEDED_GB + _download_gb()
     cure = "" if free_gb >= needed_gb else _too_little(needed_gb, advice)
-    return Check("disk", f"{free_gb:.1f} GB free for the cache", cure)
+    where = f" in {folder}" if name_cache else ""
+    return Check("disk", f"{free_gb:.1f} GB free for the cache{where}", cure)
 
 
 def _download_gb() -> float:

@@ -495,10 +495,10 @@ def test_doctor_leaves_with_1_when_there_is_a_problem(command, monkeypatch):
     from pricelab import doctor
 
     fine = doctor.Report((doctor.Check("Python", "3.11"),))
-    monkeypatch.setattr(doctor, "examine", lambda: fine)
+    monkeypatch.setattr(doctor, "examine", lambda name_cache: fine)
     assert command("doctor")[:2] == (0, "  Python  3.11\n\nThis machine will do.\n")
     broken = doctor.Report((*fine.checks, doctor.Check("torch", "missing", "pip install torch")))
-    monkeypatch.setattr(doctor, "examine", lambda: broken)
+    monkeypatch.setattr(doctor, "examine", lambda name_cache: broken)
     code, out, _ = command("doctor", "--json")
     assert code == 1 and json.loads(out)["problems"] == 1
     told = json.loads(out)["checks"][1]

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from huggingface_hub import constants
 
-from pricelab import doctor, installed
+from pricelab import cli, doctor, installed
 from pricelab.doctor import Check, Report
 
 
@@ -88,6 +88,16 @@ def test_a_cache_that_cannot_be_made_is_a_problem(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path / "file" / "cache"))
     assert "PRICELAB_CACHE" in doctor._disk().cure
+
+
+def test_the_command_names_the_cache_and_a_notebook_that_others_read_does_not(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PRICELAB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    shown = doctor.examine()
+    assert str(tmp_path) not in f"{shown}{shown._repr_html_()}{shown.as_dict()}"
+    with pytest.raises(SystemExit):
+        cli.main(["doctor"])
+    assert f"GB free for the cache in {tmp_path}\n" in capsys.readouterr().out
 
 
 def test_an_unknown_profile_is_a_problem_that_names_the_known_ones(monkeypatch):
