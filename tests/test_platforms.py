@@ -14,7 +14,6 @@ import types
 from pathlib import Path
 
 import pytest
-import typer.testing
 
 import pricelab
 from benchmarks import platforms as platforms_page
@@ -42,12 +41,31 @@ def run(console, *arguments, **options):
 # ---- consoles
 
 
-@every_console
-@pytest.mark.parametrize("command", ["finetune", "predict"])
-def test_help_is_printed_on_any_console(console, command):
-    done = run(console, command, "--help")
-    assert done.returncode == 0, done.stderr
-    assert b"Example" in done.stdout and b"Traceback" not in done.stderr
+PAGES = """
+import sys
+from pricelab import cli
+for name in sys.argv[1:]:
+    try:
+        cli.main([*filter(None, [name]), "--help"])
+    except SystemExit as leaving:
+        assert not leaving.code, name
+    print(f"end of {name}.")
+"""
+
+
+@pytest.mark.parametrize(
+    "console", [*CONSOLES.values(), {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}], ids=[*CONSOLES, "strict ascii"]
+)
+def test_every_page_of_help_is_printed_on_any_console(console):
+    names = ["", *(each.name or each.callback.__name__.replace("_", "-") for each in cli.app.registered_commands)]
+    command = [sys.executable, "-c", PAGES, *names]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **console}, capture_output=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr.decode(errors="replace")[-2000:]
+    rest = done.stdout.decode("cp1252" if console is CONSOLES["cp1252"] else "ascii")
+    for name in names:
+        page, end, rest = rest.partition(f"end of {name}.")
+        assert end and f"{name} [OPTIONS]" in page and "Show this message" in page, name
+    assert "finetune" in names and len(names) > 10
 
 
 @every_console
@@ -90,17 +108,6 @@ def test_a_description_reaches_the_pricer_as_it_was_typed_and_json_stays_json(mo
     narrow.flush()
     assert not leaving.value.code and asked == ["Café"]
     assert json.loads(narrow.buffer.getvalue())["warning"] == answer.warning
-
-
-def test_every_page_of_help_can_be_printed_in_ascii():
-    shown = typer.testing.CliRunner().invoke(cli.app, ["--help"])
-    assert shown.exit_code == 0
-    for command in cli.app.registered_commands:
-        name = command.name or command.callback.__name__.replace("_", "-")
-        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
-        stream.write(typer.testing.CliRunner().invoke(cli.app, [name, "--help"]).output)
-        stream.flush()
-        assert b"Usage" in stream.buffer.getvalue(), name
 
 
 def test_signs_that_a_console_lacks_become_question_marks(monkeypatch):
@@ -148,11 +155,46 @@ def test_every_platform_is_told_what_it_can_do_or_what_to_do_instead():
     assert platforms_page.page() == platforms_page.PAGE.read_text(encoding="utf-8"), "python -m benchmarks.platforms"
 
 
-def test_the_lock_has_wheels_for_the_platforms_that_work_and_for_no_other():
+def test_what_was_resolved_is_what_lock_and_extras_ask_for_today():
+    facts = read_json(platforms_page.RESULTS / platforms_page.FILE)
+    assert facts["resolved_sha256"] == platforms_page.fingerprint(), (
+        "requirements.lock or pyproject.toml changed since the wheels were looked for: "
+        f"run `{platforms_page.COMMAND}` again (it needs uv and a network) and commit what it writes"
+    )
+    for answers in facts["platforms"].values():
+        assert [one["python"] for one in answers] == [*platforms_page.PYTHONS]
+
+
+def test_the_fingerprint_follows_the_lock_and_every_extra_that_the_workbook_brings_in(tmp_path, monkeypatch):
+    files = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "requirements.lock")}
+    monkeypatch.setattr(platforms_page, "ROOT", tmp_path)
+
+    def fingerprint(name="pyproject.toml", old="", new=""):
+        assert old in files[name]
+        for each, text in files.items():
+            changed = text.replace(old, new) if each == name else text
+            (tmp_path / each).write_text(changed, encoding="utf-8")
+        return platforms_page.fingerprint()
+
+    same = fingerprint()
+    assert {"torch>=2.11", "nbclient>=0.10", "modal>=1.6", "uvicorn>=0.35"} <= {*platforms_page.wanted()}
+    for old in ("nbclient>=0.10", "modal>=1.6", "uvicorn>=0.35", "torch>=2.11"):
+        assert fingerprint(old=f'"{old}"', new=f'"{old}.1"') != same
+    assert fingerprint("requirements.lock", "\ntorch==", "\ntorch==9") != same
+    assert fingerprint(old='"optuna>=4.2"', new='"optuna>=4.3"') == same, "[lab] doesn't bring optuna in"
+
+
+def test_there_are_wheels_for_the_platforms_that_work_and_for_no_other():
     found = read_json(platforms_page.RESULTS / platforms_page.FILE)["platforms"]
     assert {name: all(one["packages"] for one in answers) for name, answers in found.items()} == {
         name: name in CAN for name in NAMES.values()
     }
+
+
+def test_a_python_without_wheels_is_said_beside_one_with_them():
+    answers = [{"python": "3.13.1", "packages": 3}, {"python": "3.14.0", "packages": 0}]
+    shown = platforms_page.table({"platforms": {"Linux": answers}, "uv": "1", "command": "c"})
+    assert "| yes: 3 packages on Python 3.13.1, no on Python 3.14.0 |" in shown
 
 
 def pretend(monkeypatch, system="Linux", machine="x86_64", release="6", macos="", libc="glibc"):
