@@ -20,13 +20,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pricelab.installed import everything_installed, fits, hindering_torchao, is_version, requirements
+from pricelab.installed import everything_installed, fits, hindering_torchao, is_version, requirements, unmet
 
 EXTRAS = ("serve", "modal")  # what notebook 11 needs besides
 KEPT = ("torch", "numpy", "transformers", "ipywidgets")  # replacing one of these takes a restart
 LOOKING_ONCE = ("transformers", "accelerate", "peft")  # they look for optional packages once, when first asked
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
+NO_INDEX = ("connection broken", "HTTPSConnectionPool", "HTTPConnectionPool", "HTTP error", "timed out", "fetch URL")
 RESTART = "choose Runtime → Restart session, then Run all"
+
+
+class Conflict(RuntimeError):
+    """pip finds no way to install something beside what has to stay."""
 
 
 def on_colab() -> bool:
@@ -42,7 +47,8 @@ def set_up(drive: bool = False) -> None:
 
     Raises:
         RuntimeError: a package of the machine is too old and must not be replaced in a running kernel, pip or Drive
-            refused, or a restart is needed because of what was imported before. The text says what to do.
+            refused, the network failed, what was installed lacks something, or a restart is needed because of what
+            was imported before. The text says what to do.
     """
     if not on_colab():
         return
@@ -58,7 +64,9 @@ def set_up(drive: bool = False) -> None:
         _install(missing, before)
         done.append(f"installed {', '.join(sorted(each.name for each in missing))}")
     importlib.invalidate_caches()
-    _check_nothing_was_replaced(before, everything_installed(), {each.name for each in missing} | {"torchao"})
+    after = everything_installed()
+    _check_nothing_was_replaced(before, after, {each.name for each in missing} | {"torchao"})
+    done += _kept_otherwise([name for name, version in after.items() if before.get(name) != version])
     if reasons := restart_reasons({each.name for each in missing}, bool(torchao), loaded_before):
         raise RuntimeError(f"{'; '.join(reasons)}: {RESTART}")
     took = f" ({time.monotonic() - started:.0f} s)" if missing or torchao else ""
@@ -148,17 +156,42 @@ def _loaded_otherwise() -> list[tuple[str, str, str]]:
 
 
 def _install(missing: Sequence[Requirement], installed: Mapping[str, str]) -> None:
-    """Install ``missing`` while all that is ``installed`` stays; where pip finds no such way, without dependencies."""
+    """Install ``missing`` while all that is ``installed`` stays.
+
+    A package for which pip finds no such way is installed by itself, and then what else it asks for and lacks.
+    """
     replaced = {canonicalize_name(each.name) for each in missing}
     pins = [f"{name}=={version}" for name, version in installed.items() if name not in replaced]
-    wanted = [f"{each.name}{each.specifier}" for each in missing]
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(pins), encoding="utf-8")
+        holding = ("install", "--prefer-binary", "--constraint", str(constraints))
         try:
-            _pip("install", "--prefer-binary", "--constraint", str(constraints), *wanted)
-        except RuntimeError:  # a package asks for another version of something that has to stay
-            _pip("install", "--prefer-binary", "--no-deps", *wanted)
+            return _pip(*holding, *map(_wanted, missing))
+        except Conflict:
+            waiting = list(missing)
+        for each in waiting:  # grows on the way
+            try:
+                _pip(*holding, _wanted(each))
+            except Conflict:
+                _pip("install", "--prefer-binary", "--no-deps", _wanted(each))
+                importlib.invalidate_caches()
+                waiting += [lack.wants for lack in unmet([each.name]) if lack.found is None]
+
+
+def _wanted(requirement: Requirement) -> str:
+    return str(requirement).partition(";")[0].strip()
+
+
+def _kept_otherwise(added: Collection[str]) -> list[str]:
+    """Where the packages ``added`` find another version than they want; `RuntimeError` where they lack something."""
+    lacks = unmet(added)
+    if missing := [str(each) for each in lacks if each.found is None]:
+        raise RuntimeError(
+            f"what was installed is not complete: {'; '.join(missing)}. Run the cell again; where that does not help, "
+            "install what is missing with `%pip install`"
+        )
+    return [f"{each}: this machine's stays, and what needs the other may fail" for each in lacks]
 
 
 def _check_nothing_was_replaced(before: Mapping[str, str], after: Mapping[str, str], expected: Collection[str]) -> None:
@@ -173,4 +206,7 @@ def _pip(*arguments: str) -> None:
     done = subprocess.run([*command, *arguments[1:]], capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise RuntimeError(f"pip {' '.join(arguments)} failed: {' '.join(errors)}")
+        told = f"pip {' '.join(arguments)} failed: {' '.join(errors)}"
+        if any(sign in done.stderr for sign in NO_INDEX):
+            raise RuntimeError(f"the network or the package index did not answer; run the cell again. {told}")
+        raise (Conflict if "ResolutionImpossible" in done.stderr else RuntimeError)(told)

@@ -3,6 +3,8 @@
 Only looks; `doctor` tells about it and `colab` acts on it.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -42,6 +44,31 @@ def requirements(*extras: str) -> list[Requirement]:
         if line.name != "pricelab"
         and (line.marker is None or any(line.marker.evaluate({"extra": extra}) for extra in wanted))
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """Something that an installed package asks for and doesn't find."""
+
+    package: str
+    wants: Requirement
+    found: str | None  # the version that is there, of what is there at all
+
+    def __str__(self) -> str:
+        there = f"{self.found} is there" if self.found else "which is missing"
+        return f"{self.package} wants {self.wants.name}{self.wants.specifier}, {there}"
+
+
+def unmet(packages: Collection[str]) -> list[Unmet]:
+    """What the installed ``packages`` ask for on this machine, extras left out, and don't find."""
+    there, found = everything_installed(), []
+    for package in sorted(packages):
+        for wants in map(Requirement, metadata.requires(package) or []):
+            if wants.marker is None or wants.marker.evaluate({"extra": ""}):
+                version = there.get(canonicalize_name(wants.name))
+                if version is None or not fits(wants, version):
+                    found.append(Unmet(package, wants, version))
+    return found
 
 
 def fits(requirement: Requirement, version: str) -> bool:

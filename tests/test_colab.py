@@ -1,7 +1,10 @@
 """The set-up on Colab: what it installs, what it never replaces, and that runs in Drive survive a disconnect."""
 
+import importlib
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -31,7 +34,8 @@ class Machine:
     """A pretended Colab machine: what is installed, and a pip that changes it and notes how it was called."""
 
     def __init__(self):
-        self.installed, self.calls, self.conflict, self.side_effect = dict(MACHINE), [], False, {}
+        self.installed, self.calls, self.conflicts, self.side_effect = dict(MACHINE), [], (), {}
+        self.unmet = []
 
     def pip(self, *arguments):
         pins = None
@@ -41,8 +45,8 @@ class Machine:
         if arguments[0] == "uninstall":
             del self.installed[arguments[-1]]
             return
-        if self.conflict and "--no-deps" not in arguments:
-            raise RuntimeError("no versions fit")
+        if "--no-deps" not in arguments and any(each.startswith(self.conflicts) for each in arguments[1:]):
+            raise colab.Conflict("no versions fit")
         self.installed |= {each.split(">=")[0]: each.split(">=")[1] for each in arguments if ">=" in each}
         self.installed |= self.side_effect
 
@@ -57,6 +61,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(colab, "_modules", lambda: {"scikit-learn": ["a_module"], "torch": ["another"]})
     monkeypatch.setattr(colab.metadata, "version", lambda _: "0.1.0")
     monkeypatch.setattr(colab, "_pip", made.pip)
+    monkeypatch.setattr(colab, "unmet", lambda names: [each for each in made.unmet if each.package in names])
     for name in (*colab.LOOKING_ONCE, "torchao"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return made
@@ -100,10 +105,22 @@ def test_a_second_run_installs_nothing(machine, capsys):
     assert machine.calls == [] and capsys.readouterr().out.splitlines()[-1] == "pricelab 0.1.0 is ready"
 
 
-def test_where_pip_finds_no_way_it_goes_without_dependencies(machine):
-    machine.conflict = True
+def test_only_what_conflicts_goes_in_without_dependencies(machine, capsys):
+    machine.conflicts = ("modal",)
+    machine.unmet = [installed.Unmet("modal", installed.Requirement("protobuf>=6"), "5.29.5")]
     colab.set_up()
-    assert "--no-deps" in machine.calls[-1][0] and machine.installed["torch"] == MACHINE["torch"]
+    alone = [arguments[-1] for arguments, _ in machine.calls if "--no-deps" in arguments]
+    assert alone == ["modal>=1.6"] and machine.installed["protobuf"] == MACHINE["protobuf"]
+    assert {"bitsandbytes", "modal"} <= set(machine.installed)
+    told = capsys.readouterr().out
+    assert "is ready" in told and "modal wants protobuf>=6, 5.29.5 is there: this machine's stays" in told
+
+
+def test_it_is_not_ready_while_what_was_installed_lacks_something(machine, capsys):
+    machine.unmet = [installed.Unmet("modal", installed.Requirement("grpclib>=0.4"), None)]
+    with pytest.raises(RuntimeError, match=r"modal wants grpclib>=0\.4, which is missing.*Run the cell again"):
+        colab.set_up()
+    assert "is ready" not in capsys.readouterr().out
 
 
 def test_a_package_of_the_machine_that_changed_all_the_same_stops_the_notebook(machine):
@@ -177,21 +194,52 @@ def wheel(folder, name, version, requires=()):
         archive.writestr(f"{info}/RECORD", "")
 
 
-def test_pip_leaves_what_is_there_alone_also_where_a_package_wants_it_newer(tmp_path, monkeypatch):
-    """``meek`` goes with the heavy package as it is; ``bold`` asks for a newer one, which is on offer."""
-    wheels, target = tmp_path / "wheels", tmp_path / "target"
+@pytest.fixture
+def target(tmp_path, monkeypatch):
+    """A folder that pip installs into and Python looks in, from the wheels beside it."""
+    wheels, folder = tmp_path / "wheels", tmp_path / "target"
     wheels.mkdir()
-    for version in ("1.0", "2.0"):
-        wheel(wheels, "heavy_package", version)
-    wheel(wheels, "meek", "1.0", ["heavy-package"])
-    wheel(wheels, "bold", "1.0", ["heavy-package>=2"])
-    settings = {"NO_INDEX": "1", "FIND_LINKS": str(wheels), "TARGET": str(target), "CONFIG_FILE": os.devnull}
+    settings = {"NO_INDEX": "1", "FIND_LINKS": str(wheels), "TARGET": str(folder), "CONFIG_FILE": os.devnull}
     for name, value in settings.items():
         monkeypatch.setenv(f"PIP_{name}", value)
-    colab._install([installed.Requirement("meek>=1")], {"heavy-package": "1.0"})
-    assert {path.name for path in target.glob("*.dist-info")} == {"heavy_package-1.0.dist-info", "meek-1.0.dist-info"}
-    colab._install([installed.Requirement("bold>=1")], {"heavy-package": "1.0"})
-    assert (target / "bold.py").is_file() and not (target / "heavy_package-2.0.dist-info").exists()
+    monkeypatch.syspath_prepend(str(folder))
+    for version in ("1.0", "2.0"):
+        wheel(wheels, "heavy_package", version)
+    for name, wants in {
+        "meek": ["heavy-package", "helper"],
+        "bold": ["heavy-package>=2", "friend", 'x; extra == "y"'],
+        "friend": [],
+        "helper": [],
+    }.items():
+        wheel(wheels, name, "1.0", wants)
+    return folder
+
+
+def test_pip_leaves_what_is_there_alone_also_where_a_package_wants_it_newer(target):
+    """``meek`` goes with the heavy package as it is; ``bold`` asks for a newer one, which is on offer."""
+
+    def inside():
+        return {path.name.partition(".dist")[0] for path in target.glob("*.dist-info")}
+
+    colab._pip("install", "heavy-package==1.0")
+    colab._install([installed.Requirement(name) for name in ("bold>=1", "meek>=1")], {"heavy-package": "1.0"})
+    assert inside() == {"heavy_package-1.0", "helper-1.0", "meek-1.0", "bold-1.0", "friend-1.0"}
+    (lack,) = installed.unmet(["bold", "meek"])
+    assert str(lack) == "bold wants heavy-package>=2, 1.0 is there"
+    shutil.rmtree(target / "friend-1.0.dist-info")
+    importlib.invalidate_caches()
+    assert [str(each) for each in installed.unmet(["bold"])][1:] == ["bold wants friend, which is missing"]
+
+
+def test_no_network_is_told_apart_and_nothing_goes_in_without_its_dependencies(target, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{unused.getsockname()[1]}/simple")
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_RETRIES", "1")
+        with pytest.raises(RuntimeError, match="package index did not answer; run the cell again.*pip install"):
+            colab._install([installed.Requirement(name) for name in ("meek", "elsewhere")], {})
+    assert not target.exists()
 
 
 # ---- Drive
