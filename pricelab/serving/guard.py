@@ -20,7 +20,8 @@ from pricelab.serving.settings import Limits
 
 log = logging.getLogger("pricelab.serving")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a caller's own request id is kept when it looks like one
-GUARDED = ("/price", "/prices")  # what takes the token; health and docs tell nothing
+OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json")  # what takes no token: it tells nothing of prices
+OPEN_FILES = "/static-offline-docs/"  # of the page that documents the server
 GONE = 499  # in the log: the client closed the connection before its answer
 DRAINED_BODIES = 20  # a body that is too large is read and dropped up to so many times the limit, to be answered
 
@@ -46,7 +47,7 @@ class Guard:
     Args:
         app: the application.
         limits: of bodies and their time.
-        token: what ``Authorization: Bearer …`` must carry on `GUARDED` paths; None asks for none.
+        token: what ``Authorization: Bearer …`` must carry on all paths but the `OPEN` ones; None asks for none.
     """
 
     def __init__(self, app: Any, limits: Limits, token: str | None = None) -> None:
@@ -72,7 +73,8 @@ class Guard:
         exchange.note()
 
     def _check_token(self, scope: dict[str, Any]) -> None:
-        if self.token is None or scope["path"] not in GUARDED:
+        path = _path(scope)
+        if self.token is None or path in OPEN or path.startswith(OPEN_FILES):
             return
         given = _header(scope, b"authorization")
         if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
@@ -102,7 +104,7 @@ class Guard:
         return bytes(body)
 
     def _too_large(self, scope: dict[str, Any]) -> str:
-        cure = "send fewer descriptions at a time" if scope["path"] == "/prices" else "send a shorter description"
+        cure = "send fewer descriptions at a time" if _path(scope) == "/prices" else "send a shorter description"
         return f"the body is larger than {self.limits.max_body_bytes:,} bytes; {cure}"
 
     async def _pass_on(self, exchange: "_Exchange", scope: dict[str, Any], body: bytes, receive: Receive) -> None:
@@ -165,6 +167,12 @@ class _Exchange:
         facts = {"id": self.id, "method": self.scope["method"], "path": route, "status": self.status}
         facts |= {"items": self.state.get("items", 0), "ms": round(1000 * (time.perf_counter() - self.begun), 1)}
         log.info("%s", " ".join(f"{name}={value}" for name, value in facts.items()))
+
+
+def _path(scope: dict[str, Any]) -> str:
+    """The path that the router goes by: without the prefix under which the application is mounted."""
+    root, path = scope.get("root_path", ""), scope["path"]
+    return path[len(root) :] if path.startswith(f"{root}/") else path
 
 
 def _header(scope: dict[str, Any], name: bytes) -> str:
