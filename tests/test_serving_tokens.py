@@ -1,11 +1,13 @@
 """Who may ask: every path but health and docs takes the token, wherever the application is mounted."""
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from serving_fakes import FakePricer
 
-from pricelab.serving import create_app
+from pricelab.serving import create_app, running
+from pricelab.serving.server import serve
 
 BODY = {"description": "drill"}
 
@@ -34,3 +36,20 @@ def test_all_but_health_and_docs_takes_the_token_wherever_the_application_is(pla
         for path in ("/healthz", "/readyz", "/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
             assert client.get(f"{prefix}{path}").status_code == 200, path
         assert client.post(f"{prefix}/price", json=BODY, headers=right).json()["estimate"] == 5
+
+
+@pytest.mark.parametrize("token", ["grüße", "価格", "two words", "raw\udcff"])
+def test_a_token_of_any_letters_is_compared_as_it_was_sent(token):
+    sent = token.encode("utf-8", "surrogateescape")
+    with running(FakePricer(), token=token) as server:
+        for given, status in ((sent, 200), (sent[:-1], 401), (sent + b"\xe9", 401)):
+            headers = {b"Authorization": b"Bearer " + given}
+            assert httpx.post(f"{server.url}/price", json=BODY, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("token", ["", " s3cret", "s3cret ", "s3cret\n", "two\nlines", "nul\0"])
+def test_a_token_that_no_client_could_send_is_refused_at_the_start(token, tmp_path):
+    with pytest.raises(ValueError, match="no header can carry; take another"):
+        create_app(FakePricer(), token=token)
+    with pytest.raises(ValueError, match="no header can carry"):
+        serve(tmp_path, port=0, token=token)

@@ -21,7 +21,7 @@ from fastapi_offline import FastAPIOffline
 from pricelab import __version__
 from pricelab.serving.batching import Closed, MicroBatcher, QueueFull
 from pricelab.serving.bodies import Answer, Answers, Health, Problem, Readiness, answer_of, request_bodies
-from pricelab.serving.guard import Guard
+from pricelab.serving.guard import Guard, bearer
 from pricelab.serving.settings import Limits
 from pricelab.serving.starting import Started, warm_up
 
@@ -143,8 +143,12 @@ def create_app(
         limits: sizes and times; by default `Limits()`.
         token: what callers must send as ``Authorization: Bearer …``; None asks for none.
         log_texts: write product texts to the log as well.
+
+    Raises:
+        ValueError: a token that no client could send.
     """
     limits = limits or Limits()
+    authorization = None if token is None else bearer(token)
     service = Service(pricer, limits)
 
     @asynccontextmanager
@@ -161,7 +165,7 @@ def create_app(
     about: dict[str, Any] = {"title": "pricelab", "version": __version__, "lifespan": lifespan}
     app = FastAPIOffline(redoc_url=None, responses=_problems(500), **about)  # FastAPI's own page loads from a CDN
     app.state.service = service
-    app.add_middleware(Guard, limits=limits, token=token)
+    app.add_middleware(Guard, limits=limits, authorization=authorization)
     app.exception_handler(RequestValidationError)(_invalid)
     for kind in (HTTPException, 400, 404, 405):  # the numbers: what the framework itself refuses
         app.exception_handler(kind)(_problem)

@@ -22,6 +22,7 @@ log = logging.getLogger("pricelab.serving")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a caller's own request id is kept when it looks like one
 OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json")  # what takes no token: it tells nothing of prices
 OPEN_FILES = "/static-offline-docs/"  # of the page that documents the server
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 GONE = 499  # in the log: the client closed the connection before its answer
 DRAINED_BODIES = 20  # a body that is too large is read and dropped up to so many times the limit, to be answered
 
@@ -47,11 +48,11 @@ class Guard:
     Args:
         app: the application.
         limits: of bodies and their time.
-        token: what ``Authorization: Bearer …`` must carry on all paths but the `OPEN` ones; None asks for none.
+        authorization: what all paths but the `OPEN` ones take in this header, see `bearer`; None asks for nothing.
     """
 
-    def __init__(self, app: Any, limits: Limits, token: str | None = None) -> None:
-        self.app, self.limits, self.token = app, limits, token
+    def __init__(self, app: Any, limits: Limits, authorization: bytes | None = None) -> None:
+        self.app, self.limits, self.authorization = app, limits, authorization
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,10 +75,9 @@ class Guard:
 
     def _check_token(self, scope: dict[str, Any]) -> None:
         path = _path(scope)
-        if self.token is None or path in OPEN or path.startswith(OPEN_FILES):
+        if self.authorization is None or path in OPEN or path.startswith(OPEN_FILES):
             return
-        given = _header(scope, b"authorization")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+        if not hmac.compare_digest(_raw_header(scope, b"authorization"), self.authorization):
             words = "this server asks for a token: send the header Authorization: Bearer TOKEN"
             raise Refused(401, words, **{"WWW-Authenticate": "Bearer"})
 
@@ -175,6 +175,24 @@ def _path(scope: dict[str, Any]) -> str:
     return path[len(root) :] if path.startswith(f"{root}/") else path
 
 
+def bearer(token: str) -> bytes:
+    """The header ``Authorization`` that carries ``token``, in UTF-8.
+
+    Raises:
+        ValueError: no client could send it.
+    """
+    if not token or token != token.strip() or CONTROL.search(token):
+        raise ValueError(
+            "the token is empty, has spaces around it or a line break or tab in it, which no header can carry; "
+            "take another, such as: openssl rand -hex 32"
+        )
+    return f"Bearer {token}".encode("utf-8", "surrogateescape")  # an environment's bytes that are no UTF-8 stay
+
+
+def _raw_header(scope: dict[str, Any], name: bytes) -> bytes:
+    """A header's value as it was sent; empty when it is missing."""
+    return next((value for key, value in scope["headers"] if key == name), b"")
+
+
 def _header(scope: dict[str, Any], name: bytes) -> str:
-    """A header's value; empty when it is missing."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    return _raw_header(scope, name).decode("latin-1")
