@@ -110,9 +110,18 @@ def test_a_body_of_another_kind_is_refused_with_the_place(client, body, words):
     assert refused(client.post("/price", content=body, headers={"Content-Type": "application/json"}), 422, words)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"description": "\xff"}', "not text in UTF-8"), (b"[" * 200_000, "nested too deeply"),
+        (b'{"description": ' + b"7" * 5_000 + b"}", "too many digits"),
+    ],
+)  # fmt: skip
+def test_a_body_that_cannot_be_read_is_refused_with_the_reason(client, body, words):
+    assert refused(client.post("/price", content=body, headers={"Content-Type": "application/json"}), 400, words)
+
+
 def test_what_is_no_text_is_refused(client):
-    json_header = {"Content-Type": "application/json"}
-    assert refused(client.post("/price", content=b'{"description": "\xff"}', headers=json_header), 400, "UTF-8")
     assert refused(client.post("/price", content=b"drill"), 422, "Content-Type: application/json")
 
 
@@ -136,8 +145,19 @@ def test_a_body_in_chunks_is_counted_too(client):
 
 
 def test_unknown_paths_and_methods_are_refused_in_the_same_form(client):
-    assert refused(client.get("/nothing"), 404, "Not Found")
-    assert refused(client.get("/price"), 405, "Method Not Allowed")
+    paths = "there are POST /price, POST /prices, GET /healthz, GET /readyz"
+    for path in ("/nothing", "/price/", "/docs/"):
+        assert refused(client.get(path, follow_redirects=False), 404, "nothing at this path", paths)
+    wrong = client.get("/price")
+    assert refused(wrong, 405, "takes POST only", paths) and wrong.headers["allow"] == "POST"
+    assert refused(client.post("/healthz"), 405, "takes GET only")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_load_balancers_may_ask_for_the_head_alone(path):
+    with running(FakePricer()) as server:
+        answer = httpx.head(f"{server.url}{path}")
+    assert answer.status_code == 200 and answer.content == b"" and answer.headers["x-request-id"]
 
 
 def test_a_full_queue_is_refused_with_429_and_nothing_below_it_is(pricer):

@@ -13,30 +13,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import HTTPException, RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import HTTPException
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from pricelab import __version__
 from pricelab.serving.batching import Closed, MicroBatcher, QueueFull
-from pricelab.serving.bodies import Answer, Answers, Health, Problem, Readiness, answer_of, request_bodies
+from pricelab.serving.bodies import Answer, Answers, Health, Readiness, answer_of, request_bodies
 from pricelab.serving.guard import Guard, bearer
+from pricelab.serving.refusals import answer_in_words, later, problems
 from pricelab.serving.settings import Limits
 from pricelab.serving.starting import Started, warm_up
 
 log = logging.getLogger("pricelab.serving")
-WORDS = {
-    400: "the body is not text in UTF-8",
-    401: "the token is missing or wrong",
-    408: "the body took too long to arrive",
-    413: "the body is too large",
-    422: "the body is not what is expected; the answer says where",
-    429: "too many texts are waiting; try again after Retry-After seconds",
-    500: "the model failed on this request",
-    503: "still loading, shutting down, or too slow; try again after Retry-After seconds",
-}
-SHOWN_FAULTS = 3  # of a body
 Source = Any  # a Pricer, or a function that returns a `Started` when it is called
 
 
@@ -89,7 +78,7 @@ class Service:
     async def estimate(self, texts: Sequence[str]) -> list[Any]:
         """The estimates of ``texts`` within the limits; `HTTPException` in words otherwise."""
         if self.status != "ready" or self.batcher is None:
-            raise _later(f"{self.words}; try again" if self.failure is None else self.words, 503)
+            raise later(f"{self.words}; try again" if self.failure is None else self.words, 503)
         try:
             async with asyncio.timeout(self.limits.answer_timeout_s):
                 return await self.batcher.submit(texts)
@@ -98,12 +87,12 @@ class Service:
             words = f"{taken} of {places} places in the queue are taken, too many for {more} more; try again later"
             if more > places:
                 words = f"the queue has {places} places, too few for {more} texts; send at most {places} at a time"
-            raise _later(words, 429) from None
+            raise later(words, 429) from None
         except Closed:
-            raise _later("the server is shutting down; ask another one", 503) from None
+            raise later("the server is shutting down; ask another one", 503) from None
         except TimeoutError:
             limit = self.limits.answer_timeout_s
-            raise _later(f"no answer within {limit:g} seconds; try again, or send fewer texts", 503) from None
+            raise later(f"no answer within {limit:g} seconds; try again, or send fewer texts", 503) from None
         except Exception as error:  # its message may quote the text, so neither the caller nor the log sees it
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("%s while pricing %d texts\n%s", type(error).__name__, len(texts), where)
@@ -162,13 +151,16 @@ def create_app(
         bringing.cancel()
         await service.close()
 
-    about: dict[str, Any] = {"title": "pricelab", "version": __version__, "lifespan": lifespan}
-    app = FastAPIOffline(redoc_url=None, responses=_problems(500), **about)  # FastAPI's own page loads from a CDN
+    about: dict[str, Any] = {
+        "title": "pricelab",
+        "version": __version__,
+        "lifespan": lifespan,
+        "redirect_slashes": False,
+    }
+    app = FastAPIOffline(redoc_url=None, responses=problems(500), **about)  # FastAPI's own page loads from a CDN
     app.state.service = service
     app.add_middleware(Guard, limits=limits, authorization=authorization)
-    app.exception_handler(RequestValidationError)(_invalid)
-    for kind in (HTTPException, 400, 404, 405):  # the numbers: what the framework itself refuses
-        app.exception_handler(kind)(_problem)
+    answer_in_words(app)
     _add_prices(app, service, token is not None, log_texts)
     _add_health(app, service)
     return app
@@ -178,7 +170,7 @@ def _add_prices(app: FastAPI, service: Service, guarded: bool, log_texts: bool) 
     one, many = request_bodies(service.limits)
     secured = [Depends(HTTPBearer(auto_error=False))] if guarded else []  # checked by `guard`; this documents it
     statuses = (400, *([401] if guarded else []), 408, 413, 422, 429, 503)
-    options: dict[str, Any] = {"responses": _problems(*statuses), "dependencies": secured}
+    options: dict[str, Any] = {"responses": problems(*statuses), "dependencies": secured}
 
     async def priced(request: Request, texts: list[str]) -> list[Answer]:
         request.state.items = len(texts)
@@ -196,14 +188,16 @@ def _add_prices(app: FastAPI, service: Service, guarded: bool, log_texts: bool) 
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
+    @app.head("/healthz", include_in_schema=False)  # load balancers ask so
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> Health:
         return Health(status="alive")
 
-    @app.get("/readyz", summary="Is the predictor loaded and warm?", responses=_problems(503))
+    @app.head("/readyz", include_in_schema=False)
+    @app.get("/readyz", summary="Is the predictor loaded and warm?", responses=problems(503))
     async def readyz() -> Readiness:
         if service.status != "ready" or service.started is None:
-            raise _later(service.words, 503)
+            raise later(service.words, 503)
         manifest = getattr(service.started.pricer, "manifest", None)
         sha256 = getattr(manifest, "files", {}).get("adapter_model.safetensors")
         seconds = {part: round(taken, 3) for part, taken in service.started.seconds.items()}
@@ -211,31 +205,3 @@ def _add_health(app: FastAPI, service: Service) -> None:
             status="ready", model=service.started.pricer.name, adapter_sha256=sha256, start_seconds=seconds,
             max_queue=service.limits.max_queue,
         )  # fmt: skip
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Problem, "description": WORDS[status]} for status in statuses}
-
-
-def _later(words: str, status: int) -> HTTPException:
-    return HTTPException(status, words, headers={"Retry-After": "1"})
-
-
-async def _problem(request: Request, error: Any) -> JSONResponse:
-    words = WORDS[400] if error.status_code == 400 else str(error.detail)
-    content = {"error": words, "request_id": request.state.request_id}
-    return JSONResponse(content, error.status_code, headers=error.headers)
-
-
-def _fault(one: dict[str, Any]) -> str:
-    if one["type"] == "json_invalid":  # its place is a number of characters, its reason stands beside the message
-        return f"body, character {one['loc'][-1]}: not valid JSON ({one['ctx']['error']})"
-    return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
-
-
-async def _invalid(request: Request, error: Any) -> JSONResponse:
-    """Where the body is wrong and why, without the text itself."""
-    found = [_fault(one) for one in error.errors()[:SHOWN_FAULTS]]
-    if "json" not in request.headers.get("content-type", ""):
-        found.insert(0, "send the header Content-Type: application/json")
-    return JSONResponse({"error": "; ".join(found), "request_id": request.state.request_id}, 422)
