@@ -193,3 +193,12 @@ def test_the_process_ends_when_it_has_answered_what_it_accepted(finetuned, endin
     assert "path=/price status=200 items=1" in told and TEXTS[0] not in told
     assert f"path=/prices status=200 items={len(texts)}" in told
     assert process.returncode == 0 and "Traceback" not in told
+
+
+@pytest.mark.parametrize("package", ["fastapi", "fastapi_offline", "uvicorn"])
+def test_a_missing_package_of_the_extra_is_named_with_its_cure(monkeypatch, package):
+    for name in [name for name in sys.modules if name.startswith("pricelab.serving.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=rf'{package} is missing.*pip install "pricelab\[serve\]"'):
+        _ = pricelab.serving.create_app, pricelab.serving.serve

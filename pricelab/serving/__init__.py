@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"pricelab.serving.{_HOME[name]}"), name)
     except ModuleNotFoundError as error:
-        if error.name not in ("fastapi", "uvicorn", "pydantic"):
+        if error.name not in ("fastapi", "fastapi_offline", "uvicorn", "pydantic"):
             raise
         raise ValueError(f'{error.name} is missing; install it with: pip install "pricelab[serve]"') from error
