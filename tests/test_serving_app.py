@@ -193,6 +193,15 @@ def test_an_answer_that_takes_too_long_is_refused_and_its_text_leaves_the_queue(
         assert "saw" not in pricer.asked
 
 
+def test_a_text_on_which_the_model_fails_keeps_its_place_among_others(client, caplog):
+    texts = ["a drill", f"boom, {SECRET}", "a saw"]
+    answer = client.post("/prices", json={"descriptions": texts})
+    assert answer.status_code == 200 and SECRET not in answer.text + caplog.text
+    failed = {"estimate": None, "low": None, "high": None, "warning": "could not be priced (RuntimeError)"}
+    assert [one["estimate"] for one in answer.json()["answers"]] == [7, None, 5]
+    assert answer.json()["answers"][1] == failed and "RuntimeError on 1 of 3 texts" in caplog.text
+
+
 def test_a_model_that_fails_is_a_500_without_the_text(client, caplog):
     answer = client.post("/price", json={"description": f"boom, {SECRET}"})
     assert refused(answer, 500, "RuntimeError") and SECRET not in answer.text + caplog.text
@@ -324,6 +333,17 @@ def test_a_predictor_that_cannot_be_loaded_says_why(caplog):
         assert refused(client.get("/readyz"), 503, reason)
         assert refused(client.post("/price", json={"description": "drill"}), 503, reason)
         assert client.app.state.service.failure.args == ("adapter_model.safetensors was changed after training",)
+
+
+def test_a_server_whose_queue_broke_down_is_not_ready_and_says_so(pricer):
+    with TestClient(create_app(pricer)) as client:
+        service, ended = client.app.state.service, threading.Event()
+        service.on_failure = ended.set
+        service.batcher.worker.get_loop().call_soon_threadsafe(service.batcher.worker.cancel)
+        assert ended.wait(10)
+        for answer in (client.get("/readyz"), client.post("/price", json={"description": "drill"})):
+            assert refused(answer, 503, "broke down (cancelled)", "start the server again")
+        assert client.get("/healthz").status_code == 200
 
 
 # ---- clients that misbehave, and the end

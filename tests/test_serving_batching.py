@@ -124,7 +124,24 @@ def test_a_text_that_breaks_the_model_takes_no_other_with_it():
         return await asyncio.gather(first, *tasks, return_exceptions=True)
 
     _, one, boom, three = run(work)
-    assert one[0].estimate == 3 and three[0].estimate == 5 and isinstance(boom, RuntimeError)
+    assert one[0].estimate == 3 and three[0].estimate == 5 and isinstance(boom[0], RuntimeError)
+
+
+@pytest.mark.parametrize("given", [0, 1, 5])
+def test_a_model_that_gives_another_number_of_answers_fails_on_that_batch_alone(given):
+    async def work(batcher, pricer):
+        right, pricer_answers = (
+            batcher._estimate,
+            lambda texts: right(["x"] * given) if "odd" in texts else right(texts),
+        )
+        batcher._estimate = pricer_answers
+        return await asyncio.gather(batcher.submit(["one", "odd"]), batcher.submit(["three"])), await batcher.submit(
+            ["x"]
+        )
+
+    (first, other), later = run(work)
+    assert [one.estimate for one in (first[0], other[0], later[0])] == [3, 5, 1]
+    assert isinstance(first[1], ValueError) == (given != 1)
 
 
 def test_closing_answers_what_was_accepted_and_takes_nothing_new():

@@ -26,6 +26,7 @@ from pricelab.serving.settings import Limits
 from pricelab.serving.starting import Started, warm_up
 
 log = logging.getLogger("pricelab.serving")
+DRAINING = "the server is shutting down; ask another one"
 Source = Any  # a Pricer, or a function that returns a `Started` when it is called
 
 
@@ -37,66 +38,83 @@ class Service:
         self.started: Started | None = None
         self.batcher: MicroBatcher | None = None
         self.failure: BaseException | None = None
+        self.words = "the predictor is loading; try again"  # to those who come while it is not ready
         self.on_ready: Callable[[Started], None] = lambda started: None
         self.on_failure: Callable[[], None] = lambda: None  # so that whoever runs the server can end it
-
-    @property
-    def words(self) -> str:
-        """How it stands with the predictor, and why it could not be loaded."""
-        return (
-            f"the predictor could not be loaded: {self.failure}" if self.failure else f"the predictor is {self.status}"
-        )
 
     async def bring_up(self) -> None:
         """Load and warm up in a thread, so that health is answered meanwhile."""
         try:
             started = await asyncio.to_thread(self._start)
-        except Exception as error:  # told by /readyz and by `server.serve`
-            self.failure, self.status = error, "failed"
-            log.error("the predictor could not be loaded: %s", error)
-            self.on_failure()
+        except Exception as error:
+            self._fail(error, f"the predictor could not be loaded: {error}")
             return
-        self.open(started)
-        self.on_ready(started)
+        if self.status == "loading":  # else it was told to end meanwhile
+            self.open(started)
+            self.on_ready(started)
 
     def open(self, started: Started) -> None:
         """Take texts from now on; called on the event loop that will answer them."""
         self.started, self.limits = started, self.limits.at(started.per_second)
         self.batcher, self.status = MicroBatcher(started.pricer.estimate, self.limits), "ready"
+        self.batcher.worker.add_done_callback(self._ended)
+
+    def _ended(self, worker: asyncio.Task) -> None:
+        if self.status == "ready":
+            why = "cancelled" if worker.cancelled() else type(worker.exception()).__name__
+            error = RuntimeError(f"the queue before the model broke down ({why}); start the server again")
+            self._fail(error, str(error))
+
+    def _fail(self, error: BaseException, words: str) -> None:
+        """Told by /readyz, by the log, and by `server.serve`, which ends."""
+        self.failure, self.status, self.words = error, "failed", words
+        log.error("%s", words)
+        self.on_failure()
 
     def _start(self) -> Started:
         if not hasattr(self.source, "estimate"):
             return self.source()
         return Started(self.source, per_second=warm_up(self.source, self.limits.max_batch))
 
+    def drain(self) -> None:
+        """Take nothing new; a signal handler may call it."""
+        if self.failure is None:
+            self.status, self.words = "draining", DRAINING
+
     async def close(self) -> None:
         """Answer what was accepted; take nothing new."""
-        self.status = "draining"
+        self.drain()
         if self.batcher:
             await self.batcher.close()
 
     async def estimate(self, texts: Sequence[str]) -> list[Any]:
-        """The estimates of ``texts`` within the limits; `HTTPException` in words otherwise."""
+        """The estimates of ``texts`` within the limits; in the place of one that failed, what the model raised.
+
+        Raises:
+            HTTPException: none is priced; it says why in words.
+        """
         if self.status != "ready" or self.batcher is None:
-            raise later(f"{self.words}; try again" if self.failure is None else self.words, 503)
+            raise later(self.words, 503)
+        places, more = self.limits.max_queue, len(texts)
+        if more > places:
+            words = f"the queue has {places} places, too few for {more} texts; send at most {places} at a time"
+            raise HTTPException(422, words)
         try:
             async with asyncio.timeout(self.limits.answer_timeout_s):
-                return await self.batcher.submit(texts)
+                outcomes = await self.batcher.submit(texts)
         except QueueFull:
-            places, taken, more = self.limits.max_queue, self.batcher.waiting, len(texts)
+            taken = self.batcher.waiting
             words = f"{taken} of {places} places in the queue are taken, too many for {more} more; try again later"
-            if more > places:
-                words = f"the queue has {places} places, too few for {more} texts; send at most {places} at a time"
             raise later(words, 429) from None
         except Closed:
-            raise later("the server is shutting down; ask another one", 503) from None
+            raise later(DRAINING, 503) from None
         except TimeoutError:
             limit = self.limits.answer_timeout_s
             raise later(f"no answer within {limit:g} seconds; try again, or send fewer texts", 503) from None
-        except Exception as error:  # its message may quote the text, so neither the caller nor the log sees it
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s while pricing %d texts\n%s", type(error).__name__, len(texts), where)
-            raise HTTPException(500, f"the model failed on this request ({type(error).__name__})") from None
+        if failed := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
+            where = "".join(traceback.format_tb(failed[0].__traceback__))  # no message: it may quote the text
+            log.error("%s on %d of %d texts\n%s", type(failed[0]).__name__, len(failed), more, where)
+        return outcomes
 
 
 class Threadside:
@@ -172,19 +190,23 @@ def _add_prices(app: FastAPI, service: Service, guarded: bool, log_texts: bool) 
     statuses = (400, *([401] if guarded else []), 408, 413, 422, 429, 503)
     options: dict[str, Any] = {"responses": problems(*statuses), "dependencies": secured}
 
-    async def priced(request: Request, texts: list[str]) -> list[Answer]:
+    async def priced(request: Request, texts: list[str]) -> list[Any]:
         request.state.items = len(texts)
         if log_texts:
             log.info("id=%s texts=%r", request.state.request_id, texts)
-        return [answer_of(estimate) for estimate in await service.estimate(texts)]
+        return await service.estimate(texts)
 
     @app.post("/price", summary="Price one product", **options)
     async def price(request: Request, product: one) -> Answer:  # type: ignore[valid-type]
-        return (await priced(request, [product.description]))[0]  # type: ignore[attr-defined]
+        (estimate,) = await priced(request, [product.description])  # type: ignore[attr-defined]
+        if isinstance(estimate, Exception):
+            raise HTTPException(500, f"the model failed on this request ({type(estimate).__name__})")
+        return answer_of(estimate)
 
     @app.post("/prices", summary="Price many products", **options)
     async def prices(request: Request, products: many) -> Answers:  # type: ignore[valid-type]
-        return Answers(answers=await priced(request, products.descriptions))  # type: ignore[attr-defined]
+        estimates = await priced(request, products.descriptions)  # type: ignore[attr-defined]
+        return Answers(answers=[answer_of(estimate) for estimate in estimates])
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

@@ -47,7 +47,7 @@ class MicroBatcher:
         self._estimate, self._queue, self._in_work = estimate, deque[_Waiting](), list[_Waiting]()
         self._arrived, self._closing = asyncio.Event(), False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pricelab-model")
-        self._worker = asyncio.get_running_loop().create_task(self._work())
+        self.worker = asyncio.get_running_loop().create_task(self._work())  # done: nothing is priced any more
 
     @property
     def waiting(self) -> int:
@@ -55,7 +55,9 @@ class MicroBatcher:
         return sum(not one.answer.done() for one in tuple(self._queue))  # a copy: other threads look too
 
     async def submit(self, texts: Sequence[str]) -> list[Any]:
-        """The estimates of ``texts``, in their order; when the caller is cancelled its texts leave the queue.
+        """The estimates of ``texts``, in their order; in the place of one that failed, what the model raised.
+
+        When the caller is cancelled its texts leave the queue.
 
         Raises:
             QueueFull: they don't all fit into the queue.
@@ -79,8 +81,8 @@ class MicroBatcher:
         """Answer what was accepted, then stop; not longer than ``drain_timeout_s``."""
         self._closing = True
         self._arrived.set()
-        await asyncio.wait((self._worker,), timeout=self.limits.drain_timeout_s)
-        self._worker.cancel()
+        await asyncio.wait((self.worker,), timeout=self.limits.drain_timeout_s)
+        self.worker.cancel()
         for one in (*self._in_work, *self._queue):
             one.answer.cancel()  # nothing happens to those that are done
         self._thread.shutdown(wait=False)
@@ -90,11 +92,7 @@ class MicroBatcher:
             self._in_work = batch
             self.sizes[len(batch)] += 1
             for one, answer in zip(batch, await self._run([one.text for one in batch]), strict=True):
-                if one.answer.done():
-                    continue
-                if isinstance(answer, Exception):
-                    one.answer.set_exception(answer)
-                else:
+                if not one.answer.done():
                     one.answer.set_result(answer)
 
     async def _next_batch(self) -> list[_Waiting]:
@@ -121,7 +119,10 @@ class MicroBatcher:
         """Estimates, or for a text that can't be priced the exception: one bad text must not take others with it."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, self._estimate, texts)
+            answers = await loop.run_in_executor(self._thread, self._estimate, texts)
+            if len(answers) != len(texts):
+                raise ValueError(f"the model gave {len(answers)} answers to {len(texts)} texts")
+            return answers
         except Exception as error:  # whatever the model raises belongs to the caller whose text did it
             if len(texts) == 1:
                 return [error]

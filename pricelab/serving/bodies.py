@@ -13,7 +13,7 @@ EXAMPLE = "Cordless drill, 18 V, two batteries, carry case"
 class Answer(BaseModel):
     """What the predictor says about one description."""
 
-    estimate: float | None = Field(description="US dollars: the median; null when there was nothing to price")
+    estimate: float | None = Field(description="US dollars: the median; null when there is none, see warning")
     low: float | None = Field(description="US dollars: lower end of the 80 % interval")
     high: float | None = Field(description="US dollars: upper end of the 80 % interval")
     warning: str | None = Field(description="what to know before trusting the number; says why there is none")
@@ -61,5 +61,11 @@ def request_bodies(limits: Limits) -> tuple[type[BaseModel], type[BaseModel]]:
 
 
 def answer_of(estimate: Any) -> Answer:
-    """A `PriceEstimate` as it is sent: cents, and null instead of NaN, which JSON doesn't have."""
+    """A `PriceEstimate` as it is sent: cents, and null instead of NaN, which JSON doesn't have.
+
+    In its place may be what the model raised, whose message may quote the text: only its type is told.
+    """
+    if isinstance(estimate, Exception):
+        words = f"could not be priced ({type(estimate).__name__})"
+        return Answer(estimate=None, low=None, high=None, warning=words)
     return Answer(**{**in_columns(estimate), "warning": estimate.warning})
