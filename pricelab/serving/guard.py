@@ -67,6 +67,10 @@ class Guard:
             await exchange.refuse(refused)
         except ClientGone:
             exchange.status = GONE
+        except asyncio.CancelledError:  # the server ends and waits no longer; it expects nothing more of this task
+            if not exchange.status:
+                words = "the server ended before the answer was there; ask another one"
+                await exchange.refuse(Refused(503, words, **{"Retry-After": "1"}))
         except Exception as error:  # a fault of ours; its message may quote a text
             log.error("id=%s %s in the application", exchange.id, type(error).__name__)
             if not exchange.status:
@@ -169,12 +173,6 @@ class _Exchange:
         log.info("%s", " ".join(f"{name}={value}" for name, value in facts.items()))
 
 
-def _path(scope: dict[str, Any]) -> str:
-    """The path that the router goes by: without the prefix under which the application is mounted."""
-    root, path = scope.get("root_path", ""), scope["path"]
-    return path[len(root) :] if path.startswith(f"{root}/") else path
-
-
 def bearer(token: str) -> bytes:
     """The header ``Authorization`` that carries ``token``, in UTF-8.
 
@@ -187,6 +185,12 @@ def bearer(token: str) -> bytes:
             "take another, such as: openssl rand -hex 32"
         )
     return f"Bearer {token}".encode("utf-8", "surrogateescape")  # an environment's bytes that are no UTF-8 stay
+
+
+def _path(scope: dict[str, Any]) -> str:
+    """The path that the router goes by: without the prefix under which the application is mounted."""
+    root, path = scope.get("root_path", ""), scope["path"]
+    return path[len(root) :] if path.startswith(f"{root}/") else path
 
 
 def _raw_header(scope: dict[str, Any], name: bytes) -> bytes:

@@ -1,17 +1,19 @@
 """Running the application: in the foreground for `pricelab serve`, in a thread for notebooks and tests.
 
-It listens on the loopback address unless told otherwise. A signal ends it gracefully: no new connection is taken, what
-was accepted is answered. Introduced in notebook 11.
+It listens on the loopback address unless told otherwise. A signal ends it gracefully: nothing new is taken, what was
+accepted is answered. Introduced in notebook 11.
 """
 
 import contextlib
 import logging
+import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -40,8 +42,10 @@ def serve(
         log_texts: write product texts to the log as well.
 
     Raises:
-        ValueError: the address can't be listened on, or the folder can't be served; see `starting.start`.
+        ValueError: the address can't be listened on, no client could send the token, or the folder can't be served; see
+            `starting.start`.
         ConnectionError: the base has to be downloaded and could not be.
+        RuntimeError: the queue before the model broke down.
     """
     limits = limits or Limits()
     listening = _listen(host, port)
@@ -110,7 +114,19 @@ class running:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, for which a signal that ended it in good order is no error."""
+    """uvicorn's server, which takes nothing new from the signal on; one that ended it in good order is no error."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        service = self.config.app.state.service  # type: ignore[union-attr]
+        if service.status == "loading":  # nothing was accepted yet, and a thread that loads can't be stopped
+            os._exit(0)
+        service.drain()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Only afterwards does uvicorn tell the application.
+        self.config.app.state.service.drain()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
