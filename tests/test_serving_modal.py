@@ -9,7 +9,9 @@ import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import modal
 import pytest
 from fastapi.testclient import TestClient
 from packaging.requirements import Requirement
@@ -17,8 +19,9 @@ from packaging.utils import canonicalize_name
 from serving_fakes import FakePricer
 
 from pricelab import Pricer
+from pricelab.artifacts import Manifest
 from pricelab.files import data_dir
-from pricelab.serving import Limits, modal_app
+from pricelab.serving import Limits, modal_app, starting
 from pricelab.serving.app import Threadside
 from pricelab.serving.starting import Started
 
@@ -146,11 +149,53 @@ def test_secrets_are_attached_only_when_asked_for(monkeypatch, environment, name
     assert len(modal_app.secrets()) == names
 
 
-def test_a_gpu_comes_from_the_environment_and_ends_the_memory_snapshot(monkeypatch):
+@pytest.fixture
+def given(monkeypatch):
+    """What the module gives Modal's decorators, by their names, when it is imported again."""
+    seen = {}
+
+    def watch(owner, name):
+        decorator = getattr(owner, name)
+
+        def watched(*positional, **named):
+            seen[name] = named
+            return decorator(*positional, **named)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for owner, name in ((modal.App, "cls"), (modal, "concurrent"), (modal, "enter")):
+        watch(owner, name)
+    return seen
+
+
+def test_the_default_is_a_cpu_with_a_snapshot_and_none_to_four_containers(given):
+    importlib.reload(modal_app)
+    settings, calls = given["cls"], given["concurrent"]
+    assert settings["gpu"] is None and (settings["cpu"], settings["memory"]) == (2.0, 4096)
+    assert settings["enable_memory_snapshot"] is True and given["enter"] == {"snap": True}
+    assert (settings["min_containers"], settings["max_containers"], settings["scaledown_window"]) == (0, 4, 300)
+    assert calls == {"max_inputs": 2 * modal_app.BATCH, "target_inputs": modal_app.BATCH}
+    assert list(settings["volumes"]) == [modal_app.MODELS]
+
+
+def test_the_base_of_the_adapter_is_fetched_into_the_volume(finetuned, monkeypatch):
+    done = []
+    monkeypatch.setattr(starting, "download", lambda *base: done.append(base))
+    monkeypatch.setattr(modal_app, "volume", SimpleNamespace(commit=lambda: done.append("commit")))
+    folder = finetuned["lora"].folder
+    base = Manifest.read(folder).base
+    assert modal_app.fetch_base.local(str(folder)) >= 0
+    assert done == [(base["name"], base["revision"]), "commit"], "downloaded and only then kept"
+
+
+def test_a_gpu_comes_from_the_environment_and_ends_the_memory_snapshot(monkeypatch, given):
     monkeypatch.setenv("PRICELAB_MODAL_GPU", "T4")
     try:
         module = importlib.reload(modal_app)
         assert module.GPU == "T4" and module.LIMITS.max_batch == 64 and module.CALLS_AT_ONCE == 128
+        assert given["cls"]["gpu"] == "T4"
+        assert given["cls"]["enable_memory_snapshot"] is False and given["enter"] == {"snap": False}
+        assert given["concurrent"] == {"max_inputs": 128, "target_inputs": 64}
     finally:
         monkeypatch.delenv("PRICELAB_MODAL_GPU")
         assert importlib.reload(modal_app).GPU is None
