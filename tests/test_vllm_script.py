@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -53,6 +54,16 @@ def test_vllm_is_given_the_base_the_prompts_and_the_decoding(script, vllm, finet
     assert vllm.options["max_lora_rank"] >= json.loads((folder / "adapter_config.json").read_text())["r"]
     assert vllm.lora[2] == str(folder.resolve())
     assert capsys.readouterr().out.splitlines() == [f"'12'  {text}" for text in TEXTS]
+
+
+def test_the_pages_server_is_given_all_that_the_script_gives(script, vllm, finetuned):
+    """And the commit, which the script gives where the base comes from the hub."""
+    script.main([str(finetuned["qlora"].folder), *TEXTS])
+    page = (data_dir().parent / "docs" / "serving-vllm.md").read_text(encoding="utf-8")
+    command = re.search(r"^vllm serve BASE.*(\n    .*)*", page, re.MULTILINE).group()
+    assert "quantization" in vllm.options and "--quantization bitsandbytes" in command
+    given = {f"--{name.replace('_', '-')}" for name in vllm.options if name != "model"}
+    assert given | {"--revision"} <= set(command.split())
 
 
 def test_a_difference_from_pricelabs_digits_is_said(script, vllm, finetuned, capsys):
