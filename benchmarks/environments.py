@@ -36,7 +36,8 @@ PINS = ROOT / "environments" / "colab.txt"
 TOOLS = ("pytest", "pytest-timeout", "hypothesis", "nbval", "pyyaml", "optuna", "mapie>=1.6", "schemathesis>=4.30")
 LEFT_OUT = (  # Voilà, TRL, Ray, spelling: not in these environments
     "tests/browser", "tests/test_app.py", "tests/test_bench.py", "tests/test_engine_benchmark.py",
-    "tests/test_many_workers.py", "tests/test_spelling.py", "tests/test_links.py", "tests/test_docs_site.py",
+    "tests/test_many_workers.py", "tests/test_ray_session.py", "tests/test_spelling.py", "tests/test_links.py",
+    "tests/test_docs_site.py",
 )  # fmt: skip
 SET_UP_SECONDS = 40  # that the set-up cell may take
 SHOWN = (*KEPT, "peft", "accelerate", "datasets", "bitsandbytes", "IPython", "pricelab")

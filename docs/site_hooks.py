@@ -34,7 +34,7 @@ LAYERS = {
         run_folder saving progress interruption stopping divergence splitting room quantised compiling outlook
         processes sharing fsdp trackers sweeping sweep_journal sweep_report""",
     "What answers": """pricer estimates decoding intervals read_outs blend probe states scope why batch answer_journal
-        many_workers export""",
+        many_workers ray_session export""",
     "What judges": """evaluation scores bootstrap breakdown comparison coverage power baselines/* choosing verdict
         leaderboard costs/* ways trials kept_trials forgetting mishaps swaps privacy monitoring decision/*""",
     "What teaches": "by_hand/* checks claims predictions exercises/* scorebook needs plots/*",

@@ -184,7 +184,7 @@ def open_parquet(path: Path) -> Any:
     import pyarrow.parquet
 
     check_there(path)
-    with _readable(path):
+    with readable(path):
         file = pa.parquet.ParquetFile(path, buffer_size=PIECE)
     if not file.metadata.num_rows:
         raise ValueError(f"{path} is empty; it needs one row an item")
@@ -203,7 +203,7 @@ def parquet_batches(path: Path, columns: Sequence[str] | None = None, rows: int 
     """Arrow tables of at most ``rows`` rows, one after the other; all columns unless they are named."""
     import pyarrow as pa
 
-    with open_parquet(path) as file, _readable(path):
+    with open_parquet(path) as file, readable(path):
         for batch in file.iter_batches(rows, columns=columns):
             yield pa.Table.from_batches([batch])
 
@@ -213,14 +213,15 @@ def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
     number = 0
     for table in parquet_batches(path, columns):
         names = columns or table.column_names
-        cells = [_arrow_cells(path, name, table.column(name)) for name in names]
+        cells = [arrow_cells(path, name, table.column(name)) for name in names]
         for row in zip(*cells, strict=True):
             number += 1
             yield number, list(row)
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """A block that reads Parquet: what fails there becomes a `ValueError` that names ``path``."""
     import pyarrow as pa
 
     try:
@@ -229,7 +230,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise ValueError(f"{path} can't be read as Parquet ({error}); write it again") from error
 
 
-def _arrow_cells(path: Path, name: str, column: Any) -> list[str]:
+def arrow_cells(path: Path, name: str, column: Any) -> list[str]:
     """A column as strings: numbers with their shortest digits, nested values as JSON."""
     import pyarrow as pa
 

@@ -29,6 +29,7 @@ EXTRAS = {
     "normalise.py": "lab",
     "stamp.py": "lab",
     "many_workers.py": "ray",
+    "ray_session.py": "ray",
     "sweep_journal.py": "sweep",
     "serving/modal_app.py": "modal",
     "serving": "serve",
