@@ -21,7 +21,9 @@ PAGE = ROOT / "docs" / "serving.md"
 MANY_PAGE = ROOT / "docs" / "serving-many.md"
 MODAL_PAGE = ROOT / "docs" / "serving-modal.md"
 ITEMS, HOURS = 100_000_000, 8
-TOKENS = 150  # that a price takes, assumed: about 80 of the prompt, the rest branches of digits
+PROMPT_TOKENS = 50  # of a workshop item with the question, on average
+TREE_TOKENS = 99  # of the tree of digits, one digit a token: 9 first ones and 90 behind them
+TOKENS = 150  # that a price takes, assumed: both together, in round numbers
 RENTED_SHAPES = ("SmolLM2-135M", "Qwen3-1.7B")
 WAYS = {"one": "no", "batched": "yes"}
 STRETCHES = {  # how requests come → busy stretches in a month of 30 days, and seconds from first to last request of one
@@ -132,8 +134,9 @@ def many_table(facts: dict[str, Any]) -> str:
             rent = human_usd(line.usd * ITEMS / 1000)
             lines.append(_many_row(f"{shape}, {device}", 1000 / line.seconds, rent, HARDWARE[device].price_source))
     told = (
-        f"Rows of GPUs: 2·N operations a token, {TOKENS} tokens a price (assumed) at {ASSUMED_UTILISATION:.0%} of the "
-        f"peak (assumed). The other rows: {written(facts)}."
+        f"Rows of GPUs: 2·N operations a token, {TOKENS} tokens a price (assumed: about {PROMPT_TOKENS} of the prompt, "
+        f"{TREE_TOKENS} of the tree of digits) at {ASSUMED_UTILISATION:.0%} of the peak (assumed). The other rows: "
+        f"{written(facts)}."
     )
     return "\n".join([*lines, "", told])
 

@@ -9,6 +9,9 @@ from benchmarks.serving_docs import (
     MANY_PAGE,
     MODAL_PAGE,
     PAGE,
+    PROMPT_TOKENS,
+    TOKENS,
+    TREE_TOKENS,
     aim_words,
     cold_table,
     many_page,
@@ -16,6 +19,14 @@ from benchmarks.serving_docs import (
     modal_table,
     page,
 )
+from pricelab import load_catalog
+from pricelab.base_files import locate
+from pricelab.bases import load_tokenizer
+from pricelab.decoding import _steps
+from pricelab.files import cache_dir
+from pricelab.price_format import WHOLE_DOLLARS
+from pricelab.prompt import prompt_tokens
+from pricelab.smollm2 import WHEEL
 
 PAGES = sorted((ROOT / "docs").glob("serving*.md"))
 
@@ -47,6 +58,20 @@ def test_which_predictor_reached_the_aim_is_what_was_measured():
     assert "`small` (4.00 times) reached it, `large` (3.99 times) did not" in words
     assert "did not" not in aim_words(facts(small=4.0)) and "reached it" not in aim_words(facts(large=1.0))
     assert "On a GPU it was 10 times; none was measured" in words
+
+
+def test_the_assumed_tokens_of_a_price_are_those_of_prompt_and_tree():
+    tree = _steps(WHOLE_DOLLARS, tuple("0123456789")).after
+    assert len(tree) - 1 == TREE_TOKENS  # all but the empty beginning, which is the prompt's last token
+    assert abs(PROMPT_TOKENS + TREE_TOKENS - TOKENS) <= 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (cache_dir() / "wheels" / WHEEL).exists(), reason="SmolLM2 is not in the cache")
+def test_a_workshop_prompt_is_as_long_as_assumed():
+    tokenizer = load_tokenizer(*locate("smollm2-135m"))
+    lengths = [len(prompt_tokens(tokenizer, item.text, 256)[0]) for item in load_catalog("workshop")["test"]]
+    assert sum(lengths) / len(lengths) == pytest.approx(PROMPT_TOKENS, abs=1)
 
 
 def test_the_cold_start_is_told_where_it_was_measured():
