@@ -9,6 +9,7 @@ US dollars; ``docs/serving-many.md`` has the arithmetic.
 
 import json
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +101,8 @@ def _answers(
     # One window at a time, so that a worker takes no other window with it
     pool = ray.data.ActorPoolStrategy(size=min(workers, len(items)), max_tasks_in_flight_per_actor=1)
     options = {**device, "max_task_retries": RETRIES}
-    done = tasks.map_batches(_Worker, fn_constructor_args=asked, compute=pool, batch_size=1, **options)
+    with warnings.catch_warnings(action="ignore"):  # the extra asks for a Ray that still takes such options
+        done = tasks.map_batches(_Worker, fn_constructor_args=asked, compute=pool, batch_size=1, **options)
     try:
         for row in done.iter_rows():
             if row["failure"]:
