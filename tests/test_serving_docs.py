@@ -1,10 +1,13 @@
 """The pages on serving: their tables are what the command writes, and their links and commands exist."""
 
+import inspect
 import re
 
 import pytest
 
-from benchmarks.results import ROOT
+from benchmarks import serving
+from benchmarks.results import RESULTS, ROOT
+from benchmarks.serving import REPEATS
 from benchmarks.serving_docs import (
     MANY_PAGE,
     MODAL_PAGE,
@@ -23,7 +26,7 @@ from pricelab import load_catalog
 from pricelab.base_files import locate
 from pricelab.bases import load_tokenizer
 from pricelab.decoding import _steps
-from pricelab.files import cache_dir
+from pricelab.files import cache_dir, read_json
 from pricelab.price_format import WHOLE_DOLLARS
 from pricelab.prompt import prompt_tokens
 from pricelab.smollm2 import WHEEL
@@ -89,3 +92,13 @@ def test_a_month_on_modal_is_idle_windows_cold_starts_and_busy_hours():
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in modal_table(facts).splitlines()[2:5]]
     assert [row[1] for row in rows] == ["72", "178", "720"]  # 720 x 360 s; 22 x (8 h + 360 s); 720 h + 360 s
     assert all(len(row) == 5 and all(cost.startswith("$") for cost in row[2:]) for row in rows)
+
+
+def test_what_is_recorded_is_what_the_benchmark_asks_today():
+    facts = read_json(RESULTS / "serving.json")
+    asked = {base: [n * REPEATS for n in questions.values()] for base, questions in serving.QUESTIONS.items()}
+    assert {base: [row["requests"] for row in one["load"]] for base, one in facts["predictors"].items()} == asked
+    source = inspect.getsource(serving.faults) + inspect.getsource(serving._bad_folders)
+    names = re.findall(r'"([^"]+)": (?:lambda|missing|tampered|no_numbers)\b', source)
+    names += re.findall(r'"fault": "([^"]+)"', source)
+    assert sorted(names) == sorted(one["fault"] for one in facts["faults"])
