@@ -94,8 +94,8 @@ def shipped():
 def test_memory_stays_flat_over_20_000_requests(predictor, clients):
     import psutil
 
-    items = load_catalog("workshop")["train"]
-    texts = [f"{item.text} {n}" for n, item in zip(range(16_000), itertools.cycle(items), strict=False)]
+    items = itertools.cycle(item for item in load_catalog("workshop")["train"] if "boom" not in item.text)
+    texts = [f"{item.text} {n}" for n, item in zip(range(16_000), items, strict=False)]
     with running(predictor()) as server:
         ask_at_once(server.url, texts[:4_000], clients)
         before = psutil.Process().memory_info().rss
