@@ -19,12 +19,12 @@ REGISTRY = {
 }
 
 
-def place_of(name: str) -> tuple[str, str]:
+def place_of(name: str, revision: str | None = None) -> tuple[str, str]:
     """Where the files of ``name`` are, as `locate` says, but a local folder's weights are not read for their hash."""
     folder = data_dir() / "tiny-base" if name == "tiny" else Path(name)
     if name and name != "smollm2-135m" and (folder / "config.json").is_file():
         return str(folder), ""
-    return locate(name)
+    return locate(name, revision)
 
 
 def locate(name: str, revision: str | None = None) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def verify(name: str, revision: str | None = None) -> None:
     if name == "smollm2-135m":
         check_converted(smollm2_folder())
         return
-    place, commit = locate(name, revision)
+    place, commit = place_of(name, revision)  # a folder is hashed once, when it is loaded
     if Path(place).is_dir():
         return
     for path in sorted(_snapshot(place, commit).iterdir()):

@@ -17,7 +17,8 @@ import pytest
 from serving_fakes import FakePricer, closed
 
 import pricelab.serving.server
-from pricelab import Pricer, cli
+from pricelab import Pricer, base_files, cli
+from pricelab.files import sha256_of
 from pricelab.serving import Limits, start
 from pricelab.serving.server import serve
 from pricelab.serving.starting import Started
@@ -113,6 +114,13 @@ def test_a_folder_that_cannot_be_served_ends_the_server_in_words(finetuned, tmp_
     spoil(folder)
     with pytest.raises(ValueError, match=words):
         serve(folder, port=0)
+
+
+def test_the_weights_of_a_folder_are_hashed_once(finetuned, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(base_files, "sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    start(finetuned["lora"].folder, batch=1)
+    assert [path.name for path in hashed] == ["model.safetensors"]
 
 
 def test_a_base_that_was_changed_since_it_was_made_is_not_served(finetuned, monkeypatch):

@@ -87,9 +87,9 @@ def download(name: str, revision: str | None = None) -> None:
     """
     from huggingface_hub import snapshot_download
 
-    from pricelab.base_files import locate
+    from pricelab.base_files import place_of
 
-    place, commit = locate(name, revision)  # the workbook's own bases are complete then
+    place, commit = place_of(name, revision)  # the workbook's own bases are complete then
     if Path(place).is_dir():
         return
     try:
