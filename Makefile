@@ -73,6 +73,7 @@ bench: $(READY) ## measure speed and memory, beside TRL too, and rewrite all tab
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.pricing
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.serving_memory
 	$(BIN)/python -m benchmarks.widget_latency
 	$(BIN)/python -m benchmarks.engine_docs
 	$(BIN)/python -m benchmarks.serving_docs

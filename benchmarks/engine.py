@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from pricelab.training import Recipe
 
 BATCH, RANK = 16, 32
 ITEMS = 960  # an engine that groups texts by length needs a catalog to choose from
-WARM_UP, STEPS, REPEATS = 2, 8, 3
+WARM_UP, COMPILED_WARM_UP, STEPS, REPEATS = 2, 4, 8, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
 CPU_BASE, GPU_SHAPE = "smollm2-135m", "Qwen3-1.7B"
 PACKAGES = ("trl", "datasets")
@@ -51,12 +51,18 @@ class Job:
     precision: str = "bf16"  # what the machine does best, or "fp32"
     cast_adapters: bool = False  # TRL's to fp32: with QLoRA it makes them bf16, whatever the precision
     steps: int = STEPS
+    compile: bool = False  # pricelab's layers, as with --compile
+
+    @property
+    def warm_up(self) -> int:
+        """Steps before the clock starts; the first ones compile."""
+        return COMPILED_WARM_UP if self.compile else WARM_UP
 
     @property
     def name(self) -> str:
         """In words, for tables."""
         words = {"pricelab": "pricelab", "trl": "TRL"}[self.engine]
-        return f"{words}, gradient checkpointing" if self.checkpointing else words
+        return words + ", gradient checkpointing" * self.checkpointing + ", compiled" * self.compile
 
 
 @dataclass(frozen=True)
@@ -71,23 +77,27 @@ class Measured:
 
 
 class Clock(TrainerCallback):
-    """Times the steps after the warm-up."""
+    """Times the steps after ``warm_up`` of them."""
 
     started = ended = 0.0  # seconds
+
+    def __init__(self, warm_up: int = WARM_UP) -> None:
+        self.warm_up = warm_up
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Note the end of each step, and of the warm-up."""
         self.ended = time.perf_counter()
-        if state.global_step == WARM_UP:
+        if state.global_step == self.warm_up:
             self.started = self.ended
 
 
 def run(job: Job) -> Measured:
     """Do ``job`` here; `alone` does it in a process of its own, as memory needs."""
     from pricelab.bases import quiet
+    from pricelab.compiling import compiled
     from pricelab.profiles import pick_device
 
-    items, clock, seen = work(), Clock(), []
+    items, clock, seen = work(), Clock(job.warm_up), []
     with quiet():
         warm_up(job)
     with quiet(), peak_memory(pick_device()) as peak, _precision(job.precision):
@@ -97,8 +107,9 @@ def run(job: Job) -> Measured:
                 weight.data = weight.data.float() if weight.requires_grad else weight.data
         _same_adapters(trainer.model)
         _note_batches(trainer, seen)
-        trainer.train()
-    seconds, timed = clock.ended - clock.started, seen[WARM_UP : WARM_UP + job.steps]
+        with compiled(trainer.model) if job.compile else nullcontext():
+            trainer.train()
+    seconds, timed = clock.ended - clock.started, seen[job.warm_up : job.warm_up + job.steps]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     tokens, cells = (sum(column) for column in zip(*timed, strict=True))
     mean = np.mean([len(row["input_ids"]) for row in trainer.train_dataset])
@@ -140,7 +151,7 @@ def ours(job: Job, items: list[Any], clock: Any) -> Any:
     examples = {"train": encode(base.tokenizer, items, settings.max_text_tokens), "validation": []}
     folder = Path(tempfile.mkdtemp())
     arguments = trainer_arguments(base, settings, folder, seed=0, keep=False, validated=False)
-    arguments.max_steps = WARM_UP + job.steps
+    arguments.max_steps = job.warm_up + job.steps
     trainer = _in_order(PriceTrainer, job)(model, base, examples, settings, arguments, price_loss, None)
     trainer.add_callback(clock)
     return trainer
@@ -168,7 +179,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     rows = [{"prompt": f"{item.text.strip()}{SUFFIX}", "completion": str(whole_dollars(item.price))} for item in items]
     arguments = SFTConfig(
-        output_dir=tempfile.mkdtemp(), max_steps=WARM_UP + job.steps, per_device_train_batch_size=BATCH,
+        output_dir=tempfile.mkdtemp(), max_steps=job.warm_up + job.steps, per_device_train_batch_size=BATCH,
         learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=settings.warmup,
         gradient_checkpointing=job.checkpointing, bf16=dtype != torch.float32, use_cpu=device == "cpu", seed=0,
         save_strategy="no", logging_steps=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
@@ -264,6 +275,7 @@ def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], 
     """Both engines in turn, ``repeats`` times; ratios are of runs side by side."""
     jobs = {
         "pricelab": Job("pricelab", method, base),
+        "pricelab_compiled": Job("pricelab", method, base, compile=True),
         "trl": Job("trl", method, base),
         "trl_checkpointing": Job("trl", method, base, checkpointing=True),
     }
@@ -274,12 +286,17 @@ def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], 
             print(f"{method}, repeat {repeat + 1} of {repeats}: {told(job.name, runs[name][-1])}", flush=True)
     facts: dict[str, Any] = {name: summary(found) for name, found in runs.items()}
     for name in ("trl", "trl_checkpointing"):
-        pairs = zip(runs["pricelab"], runs[name], strict=True)
-        ratios = [(a.items_per_second / b.items_per_second, a.peak_bytes / b.peak_bytes) for a, b in pairs]
-        facts[name]["times_faster"], facts[name]["share_of_peak"] = (
-            spread(list(column)) for column in zip(*ratios, strict=True)
-        )
+        facts[name] |= ratios(runs["pricelab"], runs[name])
+        facts[name]["compiled"] = ratios(runs["pricelab_compiled"], runs[name])
     return facts
+
+
+def ratios(ours: list[Measured], others: list[Measured]) -> dict[str, dict[str, float]]:
+    """How many times faster runs were than those beside them, and how much of their memory they took."""
+    pairs = [(a.items_per_second / b.items_per_second, a.peak_bytes / b.peak_bytes)
+             for a, b in zip(ours, others, strict=True)]  # fmt: skip
+    faster, share = (spread(list(column)) for column in zip(*pairs, strict=True))
+    return {"times_faster": faster, "share_of_peak": share}
 
 
 def agreement(
@@ -330,7 +347,7 @@ def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str
     }  # fmt: skip
     for method in methods:
         found = compare(method, base)
-        for name in ("pricelab", "trl", "trl_checkpointing"):
+        for name in ("pricelab", "pricelab_compiled", "trl", "trl_checkpointing"):
             speed = found[name]["tokens_per_second"]["median"]
             found[name]["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
         found["losses"] = {"bf16": agreement(method, base, "bf16"), "fp32": agreement(method, base, "fp32")}

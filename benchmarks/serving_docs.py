@@ -111,6 +111,21 @@ def fault_table(facts: dict[str, Any]) -> str:
     return "\n".join(["| fault | outcome |", "|---|---|", *rows, "", told])
 
 
+def memory_table(facts: dict[str, Any]) -> str:
+    """What the server's process held, and what its second half added."""
+    held = {int(done): size / 1e6 for done, size in facts["bytes_after_requests"].items()}
+    last = max(held)
+    shown = [done for done in held if done in (0, last) or done * 10 % last == 0]
+    lines = [f"| requests | {' | '.join(f'{done:,}' for done in shown)} |", "|---" * (1 + len(shown)) + "|"]
+    lines.append(f"| MB | {' | '.join(f'{held[done]:,.0f}' for done in shown)} |")
+    added = held[last] - held[last // 2]
+    told = (
+        f"`{facts['predictor']}`, {facts['clients']} clients, each text asked once. The second half of the requests "
+        f"added {added:,.0f} MB ({added / held[last // 2]:.1%}). Machine: {facts['machine']}; {written(facts)}."
+    )
+    return "\n".join([*lines, "", told])
+
+
 def contract_words(facts: dict[str, Any]) -> str:
     """What schemathesis found."""
     found = facts["contract"]
@@ -175,12 +190,13 @@ def many_page() -> str:
     return renewed(MANY_PAGE, {"many": ("serving.json", many_table)})
 
 
-FILE = "serving.json"
+FILE, MEMORY_FILE = "serving.json", "serving-memory.json"
 SECTIONS = {
     "load": (FILE, load_table),
     "cold": (FILE, cold_table),
     "faults": (FILE, fault_table),
     "contract": (FILE, contract_words),
+    "memory": (MEMORY_FILE, memory_table),
 }
 
 

@@ -33,16 +33,18 @@ def test_both_engines_report_the_same_losses_step_by_step(one_thread, two_rows, 
 
 
 def test_ratios_are_of_runs_side_by_side():
-    speeds = {"pricelab": iter([8.0, 4.0]), "trl": iter([4.0, 1.0]), "trl, checkpointing": iter([2.0, 2.0])}
+    speeds = {"pricelab": iter([8.0, 4.0]), "trl": iter([4.0, 1.0]), "trl, checkpointing": iter([2.0, 2.0]),
+              "pricelab, compiled": iter([8.0, 8.0])}  # fmt: skip
 
     def do(job):
-        speed = next(speeds[job.engine + ", checkpointing" * job.checkpointing])
+        speed = next(speeds[job.engine + ", checkpointing" * job.checkpointing + ", compiled" * job.compile])
         return Measured(speed, 80 * speed, int(1e9 * (1 if job.engine == "pricelab" else 2)), [1.0], 0.1)
 
     facts = engine.compare("lora", "tiny", repeats=2, do=do)
     assert facts["trl"]["times_faster"] == {"median": 3.0, "least": 2.0, "most": 4.0}
     assert facts["trl_checkpointing"]["times_faster"] == {"median": 3.0, "least": 2.0, "most": 4.0}
     assert facts["trl"]["share_of_peak"]["median"] == 0.5
+    assert facts["trl"]["compiled"]["times_faster"] == {"median": 5.0, "least": 2.0, "most": 8.0}
     assert "times_faster" not in facts["pricelab"]
 
 
@@ -67,9 +69,9 @@ def test_an_aim_that_is_missed_is_told_so():
     row = facts["qlora"]["trl"]
     row["times_faster"]["median"], row["share_of_peak"]["median"] = 3.0, 1.001
     told = "\n".join(engine_docs.aims(facts))
-    assert "QLoRA against TRL, no checkpointing: speed reached (3.00×), memory **not reached** (100%)" in told
+    assert "QLoRA, against TRL, no checkpointing: speed reached (3.00×), memory **not reached** (100%)" in told
     told = "\n".join(engine_docs.aims({**facts, "device": "cuda"}))
-    assert "2 times TRL's items/s with QLoRA, in 50% of its peak memory" in told and "LoRA against" in told
+    assert "2 times TRL's items/s with QLoRA, in 50% of its peak memory" in told and "LoRA, against" in told
     assert "memory **not reached** (100%)" in told and "- LoRA" not in told
 
 

@@ -369,6 +369,29 @@ def test_a_body_that_does_not_come_is_given_up_and_others_are_served(pricer):
         assert httpx.post(f"{server.url}/price", json={"description": "drill"}).status_code == 200
 
 
+def until(url, body, status, seconds=20):
+    """The first answer with ``status``, or the last one."""
+    end = time.monotonic() + seconds
+    while (answer := httpx.post(f"{url}/price", json=body)).status_code != status and time.monotonic() < end:
+        time.sleep(0.02)
+    return answer
+
+
+def test_bodies_share_a_bound_and_leave_it_with_their_requests(pricer):
+    """A body that is still coming counts; after its answer, or when its client has gone, its bytes are free again."""
+    limits = Limits(max_body_bytes=1000, max_held_bytes=1500, body_timeout_s=30)
+    small, large = {"description": "drill"}, {"description": "d" * 700}
+    with running(pricer, limits=limits) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        for _ in range(5):
+            assert httpx.post(f"{server.url}/price", json=large).status_code == 200
+        with socket.create_connection((host, int(port)), timeout=10) as slow:
+            slow.sendall(b"POST /price HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"x" * 900)
+            assert refused(until(server.url, large, 503), 503, "bodies of other requests")
+            assert httpx.post(f"{server.url}/price", json=small).status_code == 200
+        assert until(server.url, large, 200).status_code == 200
+
+
 @pytest.fixture
 def slow_reader():
     """A connection that has asked for an answer larger than the system's buffers and read a first piece of it."""

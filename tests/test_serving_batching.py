@@ -193,3 +193,5 @@ def test_a_queue_that_a_slow_model_can_answer_in_time(per_second, max_batch, ans
 def test_a_request_that_could_never_fit_is_refused_when_the_limits_are_made():
     with pytest.raises(ValueError, match="max_items.*max_queue"):
         Limits(max_items=9, max_queue=8)
+    with pytest.raises(ValueError, match="max_body_bytes.*raise max_held_bytes"):
+        Limits(max_body_bytes=9, max_held_bytes=8)

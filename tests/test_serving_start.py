@@ -206,6 +206,9 @@ def test_the_process_ends_when_it_has_answered_what_it_accepted(finetuned, endin
 @pytest.mark.parametrize("package", ["fastapi", "fastapi_offline", "uvicorn"])
 def test_a_missing_package_of_the_extra_is_named_with_its_cure(monkeypatch, package):
     for name in [name for name in sys.modules if name.startswith("pricelab.serving.")]:
+        leaf = name.rpartition(".")[2]
+        if hasattr(pricelab.serving, leaf):  # the package's attribute is restored too, not only the list of modules
+            monkeypatch.setattr(pricelab.serving, leaf, sys.modules[name])
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ValueError, match=rf'{package} is missing.*pip install "pricelab\[serve\]"'):

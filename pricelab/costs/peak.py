@@ -3,13 +3,14 @@
 `measured` counts tensors of one step; this counts what a whole run took. Introduced in notebook 08.
 """
 
-import ctypes
 import gc
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from pricelab import heap
 
 T = TypeVar("T")
 EVERY_SECONDS = 0.02  # between two looks at the process
@@ -33,8 +34,7 @@ def peak_memory(device: str = "cpu") -> Iterator[Peak]:
     if device == "cuda":
         yield from _on_gpu()
         return
-    with suppress(OSError, AttributeError):  # glibc keeps freed memory for later; elsewhere this is not there
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    heap.trim()
     yield from _on_cpu()
 
 

@@ -53,6 +53,7 @@ class Guard:
 
     def __init__(self, app: Any, limits: Limits, authorization: bytes | None = None) -> None:
         self.app, self.limits, self.authorization = app, limits, authorization
+        self._held = 0  # bytes of the bodies of all requests at work
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +62,7 @@ class Guard:
         exchange = _Exchange(scope, send)
         try:
             self._check_token(scope)
-            body = await self._read(scope, receive)
+            body = await self._read(exchange, scope, receive)
             await self._pass_on(exchange, scope, body, receive)
         except Refused as refused:
             await exchange.refuse(refused)
@@ -75,6 +76,8 @@ class Guard:
             log.error("id=%s %s in the application", exchange.id, type(error).__name__)
             if not exchange.status:
                 await exchange.refuse(Refused(500, f"the server failed on this request ({type(error).__name__})"))
+        finally:
+            self._held -= exchange.held
         exchange.note()
 
     def _check_token(self, scope: dict[str, Any]) -> None:
@@ -85,7 +88,7 @@ class Guard:
             words = "this server asks for a token: send the header Authorization: Bearer TOKEN"
             raise Refused(401, words, **{"WWW-Authenticate": "Bearer"})
 
-    async def _read(self, scope: dict[str, Any], receive: Receive) -> bytes:
+    async def _read(self, exchange: "_Exchange", scope: dict[str, Any], receive: Receive) -> bytes:
         limit, body, size, more = self.limits.max_body_bytes, bytearray(), 0, True
         announced = _header(scope, b"content-length")
         if announced.isdecimal() and int(announced) > limit and _header(scope, b"expect"):
@@ -99,6 +102,7 @@ class Guard:
                     part, more = message.get("body", b""), message.get("more_body", False)
                     size += len(part)
                     if size <= limit:
+                        self._hold(exchange, len(part))
                         body += part
         except TimeoutError:
             words = f"the body did not arrive within {self.limits.body_timeout_s:g} seconds; send it again"
@@ -106,6 +110,13 @@ class Guard:
         if size > limit:
             raise Refused(413, self._too_large(scope), Connection="close")
         return bytes(body)
+
+    def _hold(self, exchange: "_Exchange", size: int) -> None:
+        if self._held + size > self.limits.max_held_bytes:
+            words = "the bodies of other requests fill the memory set aside for them; try again in a moment"
+            raise Refused(503, words, **{"Retry-After": "1", "Connection": "close"})
+        self._held += size
+        exchange.held += size
 
     def _too_large(self, scope: dict[str, Any]) -> str:
         cure = "send fewer descriptions at a time" if _path(scope) == "/prices" else "send a shorter description"
@@ -149,6 +160,7 @@ class _Exchange:
         self.state = scope.setdefault("state", {})
         self.state["request_id"] = self.id
         self.scope, self.begun, self.status, self.answered = scope, time.perf_counter(), 0, False
+        self.held = 0  # bytes of its body in memory
         self._send = send
 
     async def send(self, message: dict[str, Any]) -> None:

@@ -18,11 +18,13 @@ from typing import Any
 
 import uvicorn
 
+from pricelab import heap
 from pricelab.serving.app import create_app
 from pricelab.serving.settings import LOOPBACK, Limits
 from pricelab.serving.starting import Started, start
 
 PORT = 8000
+TRIM_EVERY_S = 10.0  # seconds; a look takes milliseconds
 START_TIMEOUT_S = 600.0  # for which `running` waits until the predictor is ready
 
 
@@ -62,7 +64,8 @@ def serve(
         print(
             "warning: anybody who reaches this address may ask; set PRICELAB_TOKEN to ask for a token", file=sys.stderr
         )
-    server.run(sockets=[listening])
+    with heap.trimmed(TRIM_EVERY_S):
+        server.run(sockets=[listening])
     if service.failure:
         raise service.failure
 

@@ -16,6 +16,7 @@ class Limits:
     max_items: int = 128  # texts in one request (422)
     max_text_chars: int = 10_000  # characters of one text (422)
     max_body_bytes: int = 2_000_000  # bytes of one request's body (413)
+    max_held_bytes: int = 64_000_000  # bytes of all bodies in memory at the same time (503)
     body_timeout_s: float = 10.0  # seconds for a request's body to arrive (408)
     answer_timeout_s: float = 30.0  # seconds from then to the answer (503)
     drain_timeout_s: float = 30.0  # seconds that a shutdown waits for what was accepted
@@ -24,6 +25,11 @@ class Limits:
         for name, value in vars(self).items():
             if not value > 0 and not (name == "max_wait_ms" and value == 0):
                 raise ValueError(f"{name} is {value}; it must be positive")
+        if self.max_body_bytes > self.max_held_bytes:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes:,}) is more than max_held_bytes ({self.max_held_bytes:,}): such "
+                "a body could never be read; raise max_held_bytes"
+            )
         if self.max_items > self.max_queue:
             raise ValueError(
                 f"max_items ({self.max_items}) is more than max_queue ({self.max_queue}): such a request could never "
