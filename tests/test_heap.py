@@ -1,12 +1,14 @@
-"""Freed memory goes back to the system, again and again while it is asked to."""
+"""Freed memory goes back to the system, and kernels of many shapes are not all kept."""
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from pricelab import heap
+from pricelab import heap, load_base
+from pricelab.profiles import pick_precision
 
 HOLES = """
 import sys, threading, time
@@ -62,3 +64,40 @@ def test_without_glibc_nothing_happens(monkeypatch):
 
     monkeypatch.setattr(heap.ctypes, "CDLL", missing)
     heap.trim()
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "256"), ("7", "7")])
+def test_a_base_brings_a_bound_on_kept_kernels_with_it_unless_one_is_given(monkeypatch, given, kept):
+    for name in heap.CACHES:
+        monkeypatch.setenv(name, given or "")
+        if given is None:
+            monkeypatch.delenv(name)
+    load_base("tiny", device="cpu")
+    assert [os.environ[name] for name in heap.CACHES] == [kept, kept]
+
+
+SHAPES = """
+import os, sys
+import psutil, torch
+from pricelab import heap
+
+if sys.argv[1] == "few":
+    heap.keep_few_kernels()
+weight = torch.randn(256, 256, dtype=torch.bfloat16)
+torch.set_num_threads(1)
+for rows in range(1, 1200):
+    torch.randn(rows, 256, dtype=torch.bfloat16) @ weight
+heap.trim()
+print(psutil.Process().memory_info().rss / 1e6)
+"""
+
+
+def test_products_of_many_shapes_take_less_memory_with_the_bound():
+    if pick_precision("cpu")[0].itemsize != 2:
+        pytest.skip("this CPU multiplies in 32 bits, without oneDNN")
+
+    def held(way):
+        done = subprocess.run([sys.executable, "-c", SHAPES, way], capture_output=True, check=True, text=True)
+        return float(done.stdout)
+
+    assert held("few") < held("all") - 100  # MB

@@ -169,18 +169,6 @@ def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, cap
     assert "PRICELAB_TOKEN" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("given", "kept"), [(None, "64"), ("7", "7")])
-def test_a_server_keeps_few_kernels_unless_told_otherwise(tmp_path, monkeypatch, given, kept):
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-    monkeypatch.setenv(name, given or "")
-    if given is None:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(pricelab.serving.server, "start", lambda *_, **__: Started(FakePricer()))
-    monkeypatch.setattr(pricelab.serving.server.uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
-    serve(tmp_path, port=0)
-    assert os.environ[name] == kept
-
-
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_ends_when_it_has_answered_what_it_accepted(finetuned, ending):
     command = [sys.executable, "-m", "pricelab", "serve", str(finetuned["lora"].folder), "--port", "0"]

@@ -22,7 +22,7 @@ from typing import Any
 import modal
 
 from pricelab.files import data_dir
-from pricelab.serving.settings import KERNELS_KEPT, TOKEN_VARIABLE, Limits
+from pricelab.serving.settings import TOKEN_VARIABLE, Limits
 
 MODELS = "/models"  # where the volume is mounted: the adapter's folder and the base's cache
 PACKAGES = (
@@ -49,7 +49,7 @@ def pins() -> list[str]:
 def environment() -> dict[str, str]:
     """What the containers find in their environment: where the volume's caches are, and what was set here."""
     given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-    return {**KERNELS_KEPT, "PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub", **given}
+    return {"PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub", **given}
 
 
 def secrets() -> list[modal.Secret]:

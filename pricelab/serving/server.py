@@ -20,7 +20,7 @@ import uvicorn
 
 from pricelab import heap
 from pricelab.serving.app import create_app
-from pricelab.serving.settings import KERNELS_KEPT, LOOPBACK, Limits
+from pricelab.serving.settings import LOOPBACK, Limits
 from pricelab.serving.starting import Started, start
 
 PORT = 8000
@@ -49,8 +49,6 @@ def serve(
         ConnectionError: the base has to be downloaded and could not be.
         RuntimeError: the queue before the model broke down.
     """
-    for name, value in KERNELS_KEPT.items():
-        os.environ.setdefault(name, value)
     limits = limits or Limits()
     listening = _listen(host, port)
     _log_to_stderr()

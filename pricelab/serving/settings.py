@@ -3,9 +3,6 @@
 from dataclasses import dataclass, replace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-KERNELS_KEPT = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
-"""Environment of a server's process, read at its first matrix product on a CPU. Batches come in thousands of shapes,
-oneDNN keeps the kernels of the last 1,024, at some 0.3 MB each, and is as fast with 64."""
 TOKEN_VARIABLE = "PRICELAB_TOKEN"  # an argument would be seen by everybody who lists processes
 
 
