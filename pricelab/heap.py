@@ -14,7 +14,7 @@ from collections.abc import Iterator
 CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 """Environment variables of oneDNN, for kernels, and of torch's layer above it (ideep), for their descriptions."""
 KERNELS_KEPT = 256
-"""Of 1,024 by default, at half a megabyte each (torch 2.13). With 256 training is not noticeably slower, with 128 it is."""
+"""Of 1,024 by default, at half a megabyte each (torch 2.13). Training is as fast with 256, and slower with 128."""
 
 
 def keep_few_kernels() -> None:
