@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pricelab import heap, processes
+from pricelab import processes
 from pricelab.base_files import locate
 from pricelab.profiles import pick_device, pick_precision
 from pricelab.prompt import number_tokens
@@ -83,7 +83,6 @@ def load_base(
             layers whose 4-bit rows this CPU reads back wrongly.
         ConnectionError: the weights have to be downloaded and could not be.
     """
-    heap.keep_few_kernels()
     import torch
     from transformers import AutoModelForCausalLM
 

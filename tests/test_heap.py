@@ -1,13 +1,12 @@
 """Freed memory goes back to the system, and kernels of many shapes are not all kept."""
 
-import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from pricelab import heap, load_base
+from pricelab import heap
 from pricelab.profiles import pick_precision
 
 HOLES = """
@@ -64,16 +63,6 @@ def test_without_glibc_nothing_happens(monkeypatch):
 
     monkeypatch.setattr(heap.ctypes, "CDLL", missing)
     heap.trim()
-
-
-@pytest.mark.parametrize(("given", "kept"), [(None, "256"), ("7", "7")])
-def test_a_base_brings_a_bound_on_kept_kernels_with_it_unless_one_is_given(monkeypatch, given, kept):
-    for name in heap.CACHES:
-        monkeypatch.setenv(name, given or "")
-        if given is None:
-            monkeypatch.delenv(name)
-    load_base("tiny", device="cpu")
-    assert [os.environ[name] for name in heap.CACHES] == [kept, kept]
 
 
 SHAPES = """

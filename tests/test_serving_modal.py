@@ -210,7 +210,7 @@ def test_a_container_sees_the_settings_of_the_deployment(monkeypatch):
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     inside = modal_app.environment()
-    assert inside["PRICELAB_CACHE"].startswith(modal_app.MODELS)
+    assert inside["PRICELAB_CACHE"].startswith(modal_app.MODELS) and set(modal_app.FEW_KERNELS) <= set(inside)
     for name in given:
         monkeypatch.delenv(name)
     for name, value in inside.items():

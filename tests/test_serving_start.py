@@ -17,7 +17,7 @@ import pytest
 from serving_fakes import FakePricer, closed
 
 import pricelab.serving.server
-from pricelab import Pricer, base_files, cli
+from pricelab import Pricer, base_files, cli, heap
 from pricelab.files import sha256_of
 from pricelab.serving import Limits, start
 from pricelab.serving.server import serve
@@ -167,6 +167,18 @@ def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, cap
     assert "PRICELAB_TOKEN" in capsys.readouterr().err
     serve(tmp_path, host="0.0.0.0", port=0, token="s3cret")
     assert "PRICELAB_TOKEN" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "256"), ("7", "7")])
+def test_a_server_keeps_few_kernels_unless_the_environment_says_otherwise(tmp_path, monkeypatch, given, kept):
+    for name in heap.CACHES:
+        monkeypatch.setenv(name, given or "")
+        if given is None:
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(pricelab.serving.server, "start", lambda *_, **__: Started(FakePricer()))
+    monkeypatch.setattr(pricelab.serving.server.uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
+    serve(tmp_path, port=0)
+    assert [os.environ[name] for name in heap.CACHES] == [kept, kept]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

@@ -22,6 +22,7 @@ from typing import Any
 import modal
 
 from pricelab.files import data_dir
+from pricelab.heap import FEW_KERNELS
 from pricelab.serving.settings import TOKEN_VARIABLE, Limits
 
 MODELS = "/models"  # where the volume is mounted: the adapter's folder and the base's cache
@@ -49,7 +50,7 @@ def pins() -> list[str]:
 def environment() -> dict[str, str]:
     """What the containers find in their environment: where the volume's caches are, and what was set here."""
     given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-    return {"PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub", **given}
+    return {**FEW_KERNELS, "PRICELAB_CACHE": f"{MODELS}/cache", "HF_HOME": f"{MODELS}/hub", **given}
 
 
 def secrets() -> list[modal.Secret]:

@@ -49,6 +49,7 @@ def serve(
         ConnectionError: the base has to be downloaded and could not be.
         RuntimeError: the queue before the model broke down.
     """
+    heap.keep_few_kernels()
     limits = limits or Limits()
     listening = _listen(host, port)
     _log_to_stderr()
