@@ -40,9 +40,9 @@ def serving(adapter: str) -> Iterator[tuple[str, int]]:
             end, url = time.monotonic() + START_SECONDS, ""
             while not (url and _ready(url)):
                 if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"the server of {adapter} did not start: {log.read_text()}")
+                    raise RuntimeError(f"the server of {adapter} did not start: {log.read_text(encoding='utf-8')}")
                 time.sleep(0.1)
-                if found := re.search(r"http://\S+(?=,)", log.read_text()):
+                if found := re.search(r"http://\S+(?=,)", log.read_text(encoding="utf-8")):
                     url = found[0]
             yield url, process.pid
         finally:
