@@ -114,14 +114,13 @@ def fault_table(facts: dict[str, Any]) -> str:
 def memory_table(facts: dict[str, Any]) -> str:
     """What the server's process held, and what its second half added."""
     held = {int(done): size / 1e6 for done, size in facts["bytes_after_requests"].items()}
+    lines = [f"| requests | {' | '.join(f'{done:,}' for done in held)} |", "|---" * (1 + len(held)) + "|"]
+    lines.append(f"| MB | {' | '.join(f'{size:,.0f}' for size in held.values())} |")
     last = max(held)
-    shown = [done for done in held if done in (0, last) or done * 10 % last == 0]
-    lines = [f"| requests | {' | '.join(f'{done:,}' for done in shown)} |", "|---" * (1 + len(shown)) + "|"]
-    lines.append(f"| MB | {' | '.join(f'{held[done]:,.0f}' for done in shown)} |")
     added = held[last] - held[last // 2]
     told = (
-        f"`{facts['predictor']}`, {facts['clients']} clients, each text asked once. The second half of the requests "
-        f"added {added:,.0f} MB ({added / held[last // 2]:.1%}). Machine: {facts['machine']}; {written(facts)}."
+        f"`{facts['predictor']}`, {facts['clients']} clients, each text asked once, one thread for the model. "
+        f"The second half of the requests added {added:,.0f} MB ({added / held[last // 2]:.1%}). Machine: {facts['machine']}; {written(facts)}."
     )
     return "\n".join([*lines, "", told])
 

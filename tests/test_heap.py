@@ -66,7 +66,7 @@ def test_without_glibc_nothing_happens(monkeypatch):
 
 
 SHAPES = """
-import os, sys
+import sys
 import psutil, torch
 from pricelab import heap
 

@@ -171,14 +171,14 @@ def test_an_open_address_without_a_token_is_warned_of(tmp_path, monkeypatch, cap
 
 @pytest.mark.parametrize(("given", "kept"), [(None, "256"), ("7", "7")])
 def test_a_server_keeps_few_kernels_unless_the_environment_says_otherwise(tmp_path, monkeypatch, given, kept):
-    for name in heap.CACHES:
+    for name in heap.FEW_KERNELS:
         monkeypatch.setenv(name, given or "")
         if given is None:
             monkeypatch.delenv(name)
     monkeypatch.setattr(pricelab.serving.server, "start", lambda *_, **__: Started(FakePricer()))
     monkeypatch.setattr(pricelab.serving.server.uvicorn.Server, "run", lambda self, sockets: sockets[0].close())
     serve(tmp_path, port=0)
-    assert [os.environ[name] for name in heap.CACHES] == [kept, kept]
+    assert [os.environ[name] for name in heap.FEW_KERNELS] == [kept, kept]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

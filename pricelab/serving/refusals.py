@@ -17,7 +17,7 @@ WORDS = {
     422: "the body is not what is expected; the answer says where",
     429: "too many texts are waiting; try again after Retry-After seconds",
     500: "the model failed on this request",
-    503: "still loading, shutting down, or too slow; try again after Retry-After seconds",
+    503: "still loading, shutting down, too slow, or full of bodies; try again after Retry-After seconds",
 }
 UNREADABLE = {  # why the framework gave up on a body → what to tell
     UnicodeDecodeError: "the body is not text in UTF-8; send it in UTF-8",
