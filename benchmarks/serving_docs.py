@@ -119,9 +119,9 @@ def memory_table(facts: dict[str, Any]) -> str:
     last = max(held)
     added = held[last] - held[last // 2]
     told = (
-        f"`{facts['predictor']}`, {facts['clients']} clients, each text asked once, one thread for the model. The second "
-        f"half of the requests added {added:,.0f} MB ({added / held[last // 2]:.1%}). Machine: {facts['machine']}; "
-        f"{written(facts)}."
+        f"`{facts['predictor']}`, {facts['clients']} clients, each text asked once, one thread for the model. The "
+        f"second half of the requests added {added:,.0f} MB ({added / held[last // 2]:.1%}). "
+        f"Machine: {facts['machine']}; {written(facts)}."
     )
     return "\n".join([*lines, "", told])
 
