@@ -7,7 +7,10 @@ probing, then fine-tuning; Kumar et al. 2022, arXiv 2202.10054), else from zero.
 Gaussian over 64 bins of log price (HL-Gauss, arXiv 2403.03950). *Quantiles*: pinball loss at 19 levels, from the last
 hidden state (as in arXiv 2506.06657). *Expected price*: squared error of the standardised log price that the digits'
 distribution expects (RAFT), which is then also what it answers (RAIL, arXiv 2403.04182). Digits are learned beside each
-of them, so that the adapter stays one that writes prices; the blend of the frozen base stands in for what ships.
+of them, so that the adapter stays one that writes prices; the blend of the frozen base stands in for what ships. Then
+digits alone again with one setting changed, and with the adapter's weights averaged over the last pass (Izmailov et al.
+2018, arXiv 1803.05407).
+
 Results of all folds asked for together go to ``data/results/heads.json`` with the machine; other ways and other folds
 keep theirs.
 
@@ -16,7 +19,8 @@ Notation: B items, T tokens, F features.
 
 import argparse
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +69,8 @@ class Way:
     digits: float = 0.5  # weight of the digits' cross-entropy
     head: type[Head] | None = None
     expected: bool = False  # squared error of the digits' expected log price
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of the recipe
+    average: bool = False  # also answer with the weights' mean over the last pass
 
 
 WAYS = {
@@ -74,6 +80,10 @@ WAYS = {
     "digits and histogram": Way(head=Histogram),
     "digits and quantiles": Way(head=Quantiles),
     "digits and expected price": Way(expected=True),
+    "digits alone, rank 4": Way(digits=1.0, changes={"rank": 4, "alpha": 8}),
+    "digits alone, all layers": Way(digits=1.0, changes={"targets": ("all-linear",)}),
+    "digits alone, 1 pass": Way(digits=1.0, changes={"epochs": 1}),
+    "digits alone, 3 passes": Way(digits=1.0, changes={"epochs": 3}, average=True),
 }
 
 
@@ -100,25 +110,39 @@ def digits_loss(
     return loss, states, ends
 
 
-def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, tuple[float, float]]:
-    """A predictor, its head, and the seconds that training took, by the clock and of computing."""
+@dataclass(frozen=True)
+class Trained:
+    """What came of training."""
+
+    pricer: Pricer
+    head: Head | None
+    average: list[torch.Tensor]  # of each trained weight over the steps of the last pass; empty if not asked for
+    seconds: float
+    cpu_seconds: float
+
+
+def trained(items: list[Item], way: Way) -> Trained:
+    """Train ``way`` on ``items``."""
     torch.manual_seed(0)
-    base, model = load_trainable(detect().base, "lora", RECIPE, 0)
-    pricer, log_price = Pricer("trained", base, model, RECIPE.max_text_tokens), np.log([item.price for item in items])
-    examples, dtype = encode(base.tokenizer, items, RECIPE.max_text_tokens), pick_precision(base.device)[0]
+    recipe = replace(RECIPE, **way.changes)
+    base, model = load_trainable(detect().base, "lora", recipe, 0)
+    pricer, log_price = Pricer("trained", base, model, recipe.max_text_tokens), np.log([item.price for item in items])
+    examples, dtype = encode(base.tokenizer, items, recipe.max_text_tokens), pick_precision(base.device)[0]
     head = way.head(pooled_states(pricer, [i.text for i in items]), log_price) if way.head else None
     spread, digits = float(log_price.std()), digit_tokens(base.tokenizer)
-    groups = [{"params": [w for w in model.parameters() if w.requires_grad], "lr": RECIPE.learning_rate}]
+    weights = [w for w in model.parameters() if w.requires_grad]
+    average = [torch.zeros_like(weight) for weight in weights] if way.average else []
+    groups = [{"params": weights, "lr": recipe.learning_rate}]
     if head is not None:
         groups.append({"params": list(head.parameters()), "lr": HEAD_RATE})
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-    steps = int(RECIPE.epochs) * -(-len(items) // RECIPE.batch_size)
+    passes, each = int(recipe.epochs), -(-len(items) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=RECIPE.warmup, div_factor=100
+        optimizer, [group["lr"] for group in groups], total_steps=passes * each, pct_start=recipe.warmup, div_factor=100
     )
     dice, start, busy = np.random.default_rng(0), time.perf_counter(), time.process_time()
     model.train()
-    for _ in range(int(RECIPE.epochs)):
+    for number in range(1, passes + 1):
         for batch in batches(dice, examples):
             inputs = collate([examples[i] for i in batch], base.tokenizer.pad_token_id)
             target = torch.tensor(log_price[batch], dtype=torch.float32)
@@ -131,8 +155,11 @@ def trained(items: list[Item], way: Way) -> tuple[Pricer, Head | None, tuple[flo
             torch.nn.utils.clip_grad_norm_([w for group in groups for w in group["params"]], 1.0)
             optimizer.step()
             schedule.step()
+            if number == passes:
+                for mean, weight in zip(average, weights, strict=False):
+                    mean += weight.detach() / each
     model.eval()
-    return pricer, head, (time.perf_counter() - start, time.process_time() - busy)
+    return Trained(pricer, head, average, time.perf_counter() - start, time.process_time() - busy)
 
 
 def batches(dice: np.random.Generator, examples: list) -> list[np.ndarray]:
@@ -151,7 +178,8 @@ def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, n
     """What each way of reading says to ``texts`` in US dollars, and what training took."""
     way = WAYS[name]
     with peak_memory() as peak:
-        pricer, head, seconds = trained(train, way)
+        made = trained(train, way)
+    pricer, head = made.pricer, made.head
     read = pricer.estimate(texts)
     found = {"digits' median": np.array([answer.estimate for answer in read])}
     if way.expected:
@@ -159,7 +187,13 @@ def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, n
     if head is not None:
         with torch.inference_mode():
             found["head"] = to_usd(head.log_price(torch.tensor(pooled_states(pricer, texts))).numpy())
-    return {f"{name}: {read}": guess for read, guess in found.items()}, Cost(*seconds, peak.bytes)
+    if made.average:
+        weights = [weight for weight in pricer.model.parameters() if weight.requires_grad]
+        for weight, mean in zip(weights, made.average, strict=True):
+            weight.data.copy_(mean)
+        found["digits' median, averaged weights"] = np.array([answer.estimate for answer in pricer.estimate(texts)])
+    cost = Cost(made.seconds, made.cpu_seconds, peak.bytes)
+    return {f"{name}: {read}": guess for read, guess in found.items()}, cost
 
 
 def baselines(train: list[Item], texts: list[str]) -> tuple[np.ndarray, np.ndarray]:

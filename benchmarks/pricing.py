@@ -6,7 +6,7 @@ lengths; then files of growing size through `predict_file` on the base `tiny`, e
 thread seconds are the process's own, so that a busy machine counts less; else those of the clock on the wall.
 
 Results go to ``data/results/pricing.json`` with the machine, the tables to ``docs/pricing.md``; with ``--docs`` only
-these are written.
+these are written. ``ways``, ``lengths`` or ``files`` measure that part alone, and the others keep what they have.
 """
 
 import csv
@@ -30,6 +30,7 @@ PAGE, PATH = ROOT / "docs" / "pricing.md", RESULTS / "pricing.json"
 BASE, ITEMS, GENERATED, REPEATS, BATCH = "smollm2-135m", 16, 6, 3, 16
 LENGTHS = (40, 160)  # tokens of a text
 SIZES = (100, 1_000, 10_000)  # rows of a file
+PARTS = ("ways", "lengths", "files")
 WORDS = {
     "generate": "`generate`, one at a time",
     "prefill": "bare prefill, batch 16",
@@ -142,21 +143,25 @@ def price_file(rows: int) -> dict[str, Any]:
     return {"rows": rows, "seconds": round(seconds, 2), "ms_per_row": 1000 * seconds / rows, "peak_bytes": peak.bytes}
 
 
-def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE) -> None:
-    """Write all of it to ``path``, part by part; print each as it ends."""
+def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE, parts: Sequence[str] = PARTS) -> None:
+    """Write ``parts`` to ``path``, one after another, others as they were; print each as it ends."""
     import torch
 
     from pricelab import load_catalog
 
+    facts: dict[str, Any] = read_json(path) if path.is_file() else {}
+    facts |= {"command": "python -m benchmarks.pricing", "machine": this_machine()}
     pricer = predictor(base)
     texts = [item.text for item in load_catalog("workshop")["test"][:ITEMS]]
-    facts: dict[str, Any] = {"command": "python -m benchmarks.pricing", "machine": this_machine()}
     facts |= {"predictor": pricer.name, "threads": torch.get_num_threads(), "device": pricer.base.device}
     facts["seconds"] = {time.process_time: "of the process", time.perf_counter: "on the wall"}[clock()]
     for name, work in (("ways", side_by_side), ("lengths", by_length)):
-        facts[name] = work(pricer, texts)
-        print(facts[name], flush=True)
-        write_json_atomic(path, facts)
+        if name in parts:
+            facts[name] = work(pricer, texts)
+            print(facts[name], flush=True)
+            write_json_atomic(path, facts)
+    if "files" not in parts:
+        return
     facts["files"] = []
     for rows in sizes:
         facts["files"].append(apart(price_file, rows))
@@ -238,7 +243,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure unless told ``--docs``, then rewrite the page; ``--rows 100000`` adds a larger file."""
     if "--docs" not in arguments and can_run("the speed of pricing", BASE):
         more = (int(arguments[arguments.index("--rows") + 1]),) if "--rows" in arguments else ()
-        measure(sizes=(*SIZES, *more))
+        measure(sizes=(*SIZES, *more), parts=[part for part in PARTS if part in arguments] or PARTS)
     write_text_atomic(PAGE, page())
 
 

@@ -2,15 +2,18 @@
 
 Five folds of a catalog, ``workshop`` or a product file by its path; every way learns from the same four fifths and
 prices the same last one. Ways: the ridge on words alone; linear and kernel probes of the base's pooled hidden states;
-one kernel for states and words; blends. Errors over all items, paired with the ridge's. Results go to
-``data/results/readers.json`` by kind of catalog with the machine; of a file neither name nor text is kept.
+one kernel for states and words; blends; and the default probe of texts that were cut, cleaned or put in another order
+first. Errors over all items, paired with the ridge's. Results go to ``data/results/readers.json`` by kind of catalog
+with the machine; of a file neither name nor text is kept.
 
 Notation: B items, states (P, B, dim) pooled as in `pricelab.states`.
 """
 
+import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,20 +36,51 @@ from pricelab.states import pooled_states
 PATH = RESULTS / "readers.json"
 FOLDS = 5
 STRENGTHS = np.logspace(1, 4, 7)  # of linear probes, chosen by cross-validation inside the training items
-SHORT = 64  # tokens that texts are cut to in one of the ways
+LABEL = re.compile(r"\b[A-Z][a-z]+:\s+")  # of a field inside a text: "Brand: ", "Category: "
 
 States = np.ndarray
 Way = Callable[["Fold"], np.ndarray]
 
 
+def cleaned(text: str) -> str:
+    """Without labels of fields, and without signs other than those of numbers, units and sentences."""
+    return " ".join(re.sub(r"[^\w\s.,%$/'\"-]+", " ", LABEL.sub("", text)).split())
+
+
+def title_last(text: str) -> str:
+    """The first line at the end; where there is one line, its first field if it has any, or else its first sentence."""
+    border = rf"\s+(?={LABEL.pattern})" if LABEL.match(text.strip()) else r"(?<=[.!?])\s+"
+    title, *rest = re.split(r"\n+" if "\n" in text.strip() else border, text.strip(), maxsplit=1)
+    return "\n".join([*rest, title])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What becomes of a text before the base reads it."""
+
+    change: Callable[[str], str] = str
+    tokens: int | None = None  # at most; None: as many as by default
+
+
+READINGS = {
+    "cut at 64 tokens": Reading(tokens=64),
+    "cut at 128 tokens": Reading(tokens=128),
+    "in lower case": Reading(str.lower),
+    "cleaned of labels and signs": Reading(cleaned),
+    "with their title last": Reading(title_last),
+}
+
+
 class Fold:
     """What a way may see: training items with prices, and the texts of the others."""
 
-    def __init__(self, items: list[Item], states: States, cut: States, train: np.ndarray, test: np.ndarray) -> None:
+    def __init__(
+        self, items: list[Item], states: States, others: dict[str, States], train: np.ndarray, test: np.ndarray
+    ) -> None:
         self.train, self.test = [items[i] for i in train], [items[i].text for i in test]
         self.prices = np.array([item.price for item in self.train])
         self.states, self.asked = states[:, train], states[:, test]
-        self.cut, self.cut_asked = cut[:, train], cut[:, test]
+        self.others = {name: (each[:, train], each[:, test]) for name, each in others.items()}
         self.ridge = TfidfRidge().fit(self.train)
         self.words = self.ridge.predict(self.test)
         self.probe = Probe().fit(self.states, np.log(self.prices))
@@ -89,6 +123,16 @@ def blend(fold: Fold) -> np.ndarray:
     return Blend.fit(fold.states, fold.prices, fold.ridge.held_out).read(fold.asked, fold.words)[0]
 
 
+def probe_of(reading: str) -> Way:
+    """The probe, of texts that were changed first."""
+
+    def way(fold: Fold) -> np.ndarray:
+        seen, asked = fold.others[reading]
+        return to_usd(Probe().fit(seen, np.log(fold.prices)).log_price(asked))
+
+    return way
+
+
 def even_blend(fold: Fold) -> np.ndarray:
     """Half probe, half ridge, whatever they are worth."""
     return np.exp((fold.probe.log_price(fold.asked) + np.log(fold.words)) / 2)
@@ -104,13 +148,17 @@ WAYS: dict[str, Way] = {
         Probe().fit(fold.states[1:], np.log(fold.prices)).log_price(fold.asked[1:])
     ),
     "kernel on both (the probe)": lambda fold: to_usd(fold.probe.log_price(fold.asked)),
-    f"the probe, texts cut at {SHORT} tokens": lambda fold: to_usd(
-        Probe().fit(fold.cut, np.log(fold.prices)).log_price(fold.cut_asked)
-    ),
+    **{f"the probe, texts {reading}": probe_of(reading) for reading in READINGS},
     "one kernel for states and words": one_kernel,
     "probe and ridge, half and half": even_blend,
     "blend, weight found out of fold (the default)": blend,
 }
+
+
+def read(pricer: Pricer, reading: Reading, texts: list[str]) -> States:
+    """Pooled hidden states (P, B, dim) of texts that were changed first."""
+    reader = replace(pricer, max_text_tokens=reading.tokens or pricer.max_text_tokens)
+    return pooled_states(reader, [reading.change(text) for text in texts], progress=True)
 
 
 def cross_validated(source: str) -> dict[str, Any]:
@@ -124,11 +172,10 @@ def cross_validated(source: str) -> dict[str, Any]:
         pricer = Pricer.from_base(detect().base)
         states = pooled_states(pricer, texts, progress=True)
         seconds = time.perf_counter() - start
-        short = Pricer.from_base(pricer.base, max_text_tokens=SHORT)
-        cut = pooled_states(short, texts, progress=True)
+        others = {name: read(pricer, reading, texts) for name, reading in READINGS.items()}
     guesses, spent = {name: np.empty(len(items)) for name in WAYS}, dict.fromkeys(WAYS, 0.0)
     for train, test in KFold(FOLDS, shuffle=True, random_state=0).split(items):
-        fold = Fold(items, states, cut, train, test)
+        fold = Fold(items, states, others, train, test)
         for name, way in WAYS.items():
             start = time.perf_counter()
             guesses[name][test] = way(fold)

@@ -170,3 +170,18 @@ def test_the_new_ways_are_scored_beside_ridge_and_blend_over_all_folds_so_far(sm
     trained = [row for read, row in rows.items() if read not in (heads.RIDGE, heads.BLEND)]
     assert all(row["peak_bytes"] > 0 and len(row["saved"]) == len(row["saved_against_blend"]) == 3 for row in trained)
     assert "saved" not in rows[heads.RIDGE] and "saved_against_blend" not in rows[heads.BLEND]
+
+
+def test_a_changed_recipe_and_averaged_weights_are_scored_too(small, one_thread):
+    heads.measure(str(small), ["digits alone, rank 4", "digits alone, 3 passes"], [0])
+    rows = {row["read"]: row for row in read_json(heads.PATH)["rows"]}
+    final, mean = (rows[f"digits alone, 3 passes: digits' median{more}"] for more in ("", ", averaged weights"))
+    assert "digits alone, rank 4: digits' median" in rows
+    assert final["mae"] != mean["mae"] and final["seconds"] == mean["seconds"]
+
+
+def test_the_average_is_that_of_the_last_pass(small, toy_catalog, one_thread, monkeypatch):
+    monkeypatch.setattr(heads, "RECIPE", Recipe(epochs=1, batch_size=64, rank=4, targets=("attention",)))
+    made = heads.trained(list(toy_catalog["train"][:20]), heads.Way(digits=1.0, changes={"epochs": 2}, average=True))
+    weights = [weight for weight in made.pricer.model.parameters() if weight.requires_grad]
+    assert all(torch.allclose(mean, weight) for mean, weight in zip(made.average, weights, strict=True))

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import pricing
 from pricelab import load_catalog
-from pricelab.files import read_json
+from pricelab.files import read_json, write_json_atomic
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +51,12 @@ MEASURED = read_json(pricing.PATH) if pricing.PATH.is_file() else {}
 def test_each_table_names_machine_and_command(section):
     table = pricing.SECTIONS[section](MEASURED)
     assert MEASURED["machine"] in table and f"`{MEASURED['command']}`" in table
+
+
+def test_a_part_that_is_not_measured_again_keeps_its_results(tmp_path, monkeypatch, one_thread):
+    path, kept = tmp_path / "pricing.json", {"files": [{"rows": 100}], "ways": {"items": 1}}
+    write_json_atomic(path, kept)
+    monkeypatch.setattr(pricing, "by_length", lambda pricer, texts: [{"tokens": 40}])
+    pricing.measure(path, base="tiny", parts=["lengths"])
+    found = read_json(path)
+    assert found["lengths"] == [{"tokens": 40}] and {part: found[part] for part in kept} == kept
