@@ -86,7 +86,10 @@ def _reached(yes: bool) -> str:
 
 def losses(facts: dict[str, Any]) -> str:
     """Losses of both engines, step by step, as a Markdown table."""
-    lines = ["| method | precision | engine | loss of each step | largest difference |", "|---|---|---|---|---|"]
+    lines = [
+        "| method | precision | engine | loss of each step | largest relative difference |",
+        "|---|---|---|---|---|",
+    ]
     for method, words in METHODS.items():
         for precision, found in facts[method]["losses"].items():
             for engine in ("pricelab", "trl"):

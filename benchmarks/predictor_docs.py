@@ -74,7 +74,7 @@ def heads(facts: dict[str, Any]) -> str:
     """What heads trained together with the adapter brought, as a Markdown table."""
     lines = [
         "| folds | trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
-        "| saved against the blend [95 %] | training | of it computing | peak memory |",
+        "| saved against the blend [95 %] | training | CPU time | peak memory |",
         "|---" * 10 + "|",
     ]
     for row in facts["rows"]:

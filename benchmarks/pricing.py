@@ -27,7 +27,8 @@ from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.normalise import this_machine
 
 PAGE, PATH = ROOT / "docs" / "pricing.md", RESULTS / "pricing.json"
-BASE, ITEMS, GENERATED, REPEATS, BATCH = "smollm2-135m", 16, 6, 3, 16
+BASE, ITEMS, GENERATED, REPEATS, BATCH = "smollm2-135m", 64, 6, 3, 16
+AIM = 15  # times `generate`
 LENGTHS = (40, 160)  # tokens of a text
 SIZES = (100, 1_000, 10_000)  # rows of a file
 PARTS = ("ways", "lengths", "files")
@@ -100,7 +101,17 @@ def side_by_side(pricer: Any, texts: Sequence[str], repeats: int = REPEATS) -> d
     facts = {name: _spread([one[name] for one in rounds]) for name in rounds[0]}
     same = sum(str(dollars) == answer for dollars, answer in zip(found, written, strict=True))
     tokens = float(np.mean([len(pricer.prompt_ids(text)[0]) for text in texts]))
-    return {"items": len(texts), "tokens": round(tokens, 1), "same_greedy": same, "generated": len(few), **facts}
+    share = of_matmul_peak(pricer, facts["prefill"]["median"] * tokens)
+    facts |= {"same_greedy": same, "generated": len(few), "prefill of matmul peak": round(share, 3)}
+    return {"items": len(texts), "tokens": round(tokens, 1), **facts}
+
+
+def of_matmul_peak(pricer: Any, tokens_per_second: float) -> float:
+    """A prefill's share of what this machine reaches in one large matrix product, the adapter's work left out."""
+    from benchmarks.engine import matmul_peak
+    from pricelab.costs.shapes import Shape
+
+    return 2 * Shape.of(pricer.model.config).linear * tokens_per_second / matmul_peak()
 
 
 def by_length(pricer: Any, texts: Sequence[str], repeats: int = 2) -> list[dict[str, Any]]:
@@ -200,10 +211,17 @@ def ways_table(facts: dict[str, Any]) -> str:
     told = (
         f"{facts['predictor']}, {found['items']} workshop products of {found['tokens']:g} tokens on average with the "
         f"question ({found['generated']} of them for `generate`, whose answer and the digits' greedy read-out agree on "
-        f"{found['same_greedy']}). Median [least, most] of rounds side by side; seconds {facts['seconds']}, {threads} "
-        f"on {facts['device']}; machine: {facts['machine']}. Written by `{facts['command']}`."
+        f"{found['same_greedy']}). The bare prefill runs at {found['prefill of matmul peak']:.0%} of what the machine "
+        f"reaches in one large matrix product; {AIM} times `generate` would take {_needed(found):.0%}. "
+        f"Median [least, most] of rounds side by side; seconds {facts['seconds']}, {threads} on {facts['device']}; "
+        f"machine: {facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
+
+
+def _needed(found: dict[str, Any]) -> float:
+    """The share of the matmul peak that a prefill `AIM` times as fast as `generate` would run at."""
+    return AIM * found["generate"]["median"] / found["prefill"]["median"] * found["prefill of matmul peak"]
 
 
 def lengths_table(facts: dict[str, Any]) -> str:

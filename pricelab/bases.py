@@ -41,11 +41,18 @@ class Base:
     def megabytes(self) -> float:
         """Memory held by the base's own weights, in MB; adapters laid on it don't count."""
         adapters = sum(weight.numel() * weight.element_size() for weight in self._adapters())
-        return (self.model.get_memory_footprint() - adapters) / 1e6
+        return (held_bytes(self.model) - adapters) / 1e6
 
     def _adapters(self) -> list[Any]:
         """The LoRA matrices that peft put inside the base's layers."""
         return [weight for name, weight in self.model.named_parameters() if "lora_" in name]
+
+
+def held_bytes(model: Any) -> int:
+    """Bytes of a model's weights with the scales of its 4-bit layers, which ``get_memory_footprint`` leaves out."""
+    states = [state for weight in model.parameters() if (state := getattr(weight, "quant_state", None)) is not None]
+    scales = [part for state in states for part in (state.absmax, *([state.state2.absmax] * state.nested))]
+    return model.get_memory_footprint() + sum(part.nbytes for part in scales)
 
 
 def load_tokenizer(place: str, revision: str = "main") -> Any:

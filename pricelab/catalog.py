@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pricelab.currencies import USD
@@ -230,6 +231,6 @@ def _notes(items: Iterable[Item], found: Columns) -> list[str]:
 
 
 def _lowest_to_highest(items: tuple[Item, ...], currency: str) -> list[str]:
-    prices = sorted(item.price for item in items) or [float("nan")]
-    chosen = prices[0], prices[len(prices) // 2], prices[-1]
+    prices = [item.price for item in items] or [float("nan")]
+    chosen = min(prices), median(prices), max(prices)
     return [f"${price:,.2f}" if currency == USD else f"{price:,.2f} {currency}" for price in chosen]

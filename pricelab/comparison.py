@@ -15,7 +15,7 @@ from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
 from pricelab.items import out_of_range
-from pricelab.pricer import DIGITS, Pricer
+from pricelab.pricer import DIGITS, Pricer, labelled
 from pricelab.show import html_table, html_text, text_table
 
 
@@ -123,8 +123,7 @@ def compare_estimates(
     """The same for B estimates that are there already; ``beside`` holds those of other read-outs by name."""
     prices = np.array([item.price for item in items])
     points = np.array([e.estimate for e in estimates])
-    name = pricer.name if pricer.read_out == DIGITS else f"{pricer.name}, {pricer.read_out}"
-    score = score_estimates(items, estimates, groups=groups, name=name, seed=seed)
+    score = score_estimates(items, estimates, groups=groups, name=labelled(pricer), seed=seed)
     others = {f"{pricer.name}, {read_out}": answers for read_out, answers in (beside or {}).items()}
     texts = [item.text for item in items]
     baselines = {model.name: model.predict(texts) for model in (pricer.ridge, pricer.constant) if model is not None}

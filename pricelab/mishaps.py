@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from pricelab.bootstrap import Interval, independent_difference
 from pricelab.catalog import Catalog, Item
 from pricelab.evaluation import evaluate, paired_difference
+from pricelab.items import UNSEEN, groups_of
 from pricelab.show import html_table, html_text, text_table
 
 CHEAP_USD, DEAR_USD = 100, 200  # learn below the one, price above the other
 FAST = 1.0  # a learning rate as typed by somebody who forgot the "e-3"
 OTHER_SUFFIX = "\n\nCost in USD: "
 ITEMS = 40  # that each mishap prices
+_EXPLODED = f"A learning rate of {FAST:g}, for all weights of the base tiny, ends with: "
 _HEADERS = ("what goes wrong", "error without it", "error with it", "n", "note")
 
 
@@ -29,24 +32,24 @@ class Mishaps:
     message: str
 
     def __str__(self) -> str:
-        return f"{text_table(_HEADERS, self.rows)}\nA learning rate of {FAST:g} ends with: {self.message}"
+        return f"{text_table(_HEADERS, self.rows)}\n{_EXPLODED}{self.message}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        told = f"<div>A learning rate of {FAST:g} ends with: {html_text(self.message)}</div>"
-        return html_table(_HEADERS, self.rows) + told
+        return html_table(_HEADERS, self.rows) + f"<div>{html_text(_EXPLODED + self.message)}</div>"
 
 
 def try_all(pricer: Any, catalog: Catalog) -> Mishaps:
     """Try the four: with ``pricer`` (fine-tuned), with a ridge and with the `tiny` base, on items of ``catalog``."""
     known, unseen = catalog["test"][:ITEMS], catalog["test-unseen"][:ITEMS]
     right = _estimates(pricer, known)
+    before, after = _error(known, right), _error(unseen, _estimates(pricer, unseen), groups_of(UNSEEN, unseen))
     rows = (
-        ("a kind of product never seen", _error(known, right), _error(unseen, _estimates(pricer, unseen)),
-         f"{len(known)} + {len(unseen)}", "error on known and on unseen families"),
+        ("a kind of product never seen", f"{before}", f"{after}", f"{len(known)} + {len(unseen)}",
+         f"on unseen families more by {independent_difference(after, before)}"),
         beyond_range(catalog),
-        ("another prompt than in training", _error(known, right), *_wrong_prompt(pricer, known, right)),
+        ("another prompt than in training", f"{before}", *_wrong_prompt(pricer, known, right)),
     )  # fmt: skip
     return Mishaps(rows, explode(catalog["train"][:16]))
 
@@ -54,7 +57,7 @@ def try_all(pricer: Any, catalog: Catalog) -> Mishaps:
 def _wrong_prompt(pricer: Any, items: Sequence[Item], right: np.ndarray) -> tuple[str, str, str]:
     wrong = priced_with(pricer, items, OTHER_SUFFIX)
     cost = paired_difference([item.price for item in items], right, wrong)
-    return _error(items, wrong), str(len(items)), f"the right prompt saves {cost}"
+    return f"{_error(items, wrong)}", str(len(items)), f"the right prompt saves {cost}"
 
 
 def beyond_range(catalog: Catalog) -> tuple[str, ...]:
@@ -65,7 +68,8 @@ def beyond_range(catalog: Catalog) -> tuple[str, ...]:
     dear = [item for item in catalog["test"] if item.price > DEAR_USD][:ITEMS]
     whole, narrow = (TfidfRidge().fit(items).predict(dear) for items in (catalog["train"], cheap))
     highest = f"a ridge taught below ${CHEAP_USD} says ${narrow.max():,.0f} at most above ${DEAR_USD}"
-    return "prices beyond the training range", _error(dear, whole), _error(dear, narrow), str(len(dear)), highest
+    errors = f"{_error(dear, whole)}", f"{_error(dear, narrow)}"
+    return "prices beyond the training range", *errors, str(len(dear)), highest
 
 
 def priced_with(pricer: Any, items: Sequence[Item], suffix: str) -> np.ndarray:
@@ -97,5 +101,5 @@ def _estimates(pricer: Any, items: Sequence[Item]) -> np.ndarray:
     return np.array([answer.estimate for answer in pricer.estimate([item.text for item in items])])
 
 
-def _error(items: Sequence[Item], estimates: np.ndarray) -> str:
-    return f"{evaluate([item.price for item in items], estimates).mae}"
+def _error(items: Sequence[Item], estimates: np.ndarray, groups: list[str] | None = None) -> Interval:
+    return evaluate([item.price for item in items], estimates, groups=groups).mae

@@ -58,9 +58,9 @@ def reveal(
         print(f"nothing was measured ({type(actual).__name__}), so there is nothing to compare")
         return
     outcome, told = happened, f"{_plain(happened)}{f' of {of:,}' if of else ''} {unit}".rstrip()
-    if direction and not isinstance(happened, str):
-        outcome = UNDECIDED if interval and interval[0] <= 0 <= interval[1] else _direction(happened)
-        told = f"{outcome} ({with_interval(happened, interval, unit)})"
+    if direction and (number := as_number(actual)) is not None:
+        outcome = UNDECIDED if interval and interval[0] <= 0 <= interval[1] else _direction(number)
+        told = f"{outcome} ({with_interval(number, interval, unit)})"
     entry = scorebook.read("predictions").get(prediction_id)
     if entry is None:
         print(f"it was {told}; no prediction was made")

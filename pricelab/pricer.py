@@ -227,6 +227,12 @@ class Pricer:
             self.model.set_adapter(before)
 
 
+def labelled(model: Any) -> str:
+    """The name of a predictor or a baseline for tables, with the read-out where that isn't the adapter's digits."""
+    read_out = getattr(model, "read_out", DIGITS)
+    return str(model.name) if read_out == DIGITS else f"{model.name}, {read_out}"
+
+
 def _texts(descriptions: Sequence[str]) -> list[str]:
     if isinstance(descriptions, str) or not isinstance(descriptions, Iterable):
         raise ValueError(f"expected a list of descriptions, got {type(descriptions).__name__} ({descriptions!r})")

@@ -17,6 +17,7 @@ import numpy as np
 from pricelab.bootstrap import Interval, mean_interval
 from pricelab.catalog import Item
 from pricelab.intervals import quantile
+from pricelab.pricer import labelled
 from pricelab.show import html_table, text_table
 
 FEWEST_SWAPS = 5  # below that, an interval says nothing
@@ -130,7 +131,7 @@ def measure_swaps(model: Any, swaps: Mapping[str, Sequence[Swap]], *, seed: int 
     for name, found in swaps.items():
         ratios = [log_price[swap.after] - log_price[swap.before] for swap in found]
         effects.append(Effect(name, mean_interval(ratios, seed=seed), len(ratios)))
-    return Effects(model.name, tuple(effects))
+    return Effects(labelled(model), tuple(effects))
 
 
 def _prices(model: Any, texts: Sequence[str]) -> np.ndarray:

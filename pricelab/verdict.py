@@ -15,7 +15,7 @@ from pricelab.catalog import Item
 from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, paired_difference
 from pricelab.power import detectable, items_needed
-from pricelab.pricer import Pricer
+from pricelab.pricer import Pricer, labelled
 from pricelab.show import html_table, html_text, text_table
 
 # Test items: of 400 simulated tests of log-normal errors the 95 % interval held the true mean in 88–90 % (n = 20, 43)
@@ -112,7 +112,7 @@ def judge(
     points = np.array([e.estimate for e in estimates])
     low, high = [e.low for e in estimates], [e.high for e in estimates]
     guesses = {model.name: model.predict(items) for model in (baseline, *others)}
-    score = evaluate(prices, points, low, high, name=pricer.name, seed=seed)
+    score = evaluate(prices, points, low, high, name=labelled(pricer), seed=seed)
     theirs = [evaluate(prices, guess, name=name, seed=seed) for name, guess in guesses.items()]
     saved = np.abs(guesses[baseline.name] - prices) - np.abs(points - prices)
     return Verdict(

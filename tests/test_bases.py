@@ -96,6 +96,7 @@ def test_four_bits_hold_the_layers_in_fewer_bytes_and_nearly_the_same_answers(to
     )
     bytes_each = 2 if plain.model.dtype == torch.bfloat16 else 4
     assert plain.megabytes - small.megabytes == pytest.approx(layers * (bytes_each - 0.5) / 1e6, rel=0.05)
+    assert small.megabytes > small.model.get_memory_footprint() / 1e6  # which leaves out the scales
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.inference_mode():
         a, b = (base.model(ids).logits[0, -1].float() for base in (plain, small))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricelab import catalog as catalogs
-from pricelab.catalog import WORKSHOP_SPLITS, Catalog, LoadReport, listing_text, load_catalog, load_items
+from pricelab.catalog import WORKSHOP_SPLITS, Catalog, Item, LoadReport, listing_text, load_catalog, load_items
 from pricelab.report import Dropped, Tally
 
 GOOD = [[f"Mug {n}", f"A mug, number {n}.", f"${n + 1}.50"] for n in range(40)]
@@ -278,3 +278,8 @@ def test_a_damaged_workshop_file_is_named(workshop):
 def test_a_catalog_shows_itself_as_a_small_table_never_as_all_its_items():
     catalog = load_catalog("workshop")
     assert repr(catalog) == str(catalog) and len(repr(catalog)) < 1_000
+
+
+def test_the_median_of_an_even_number_of_prices_lies_between_the_two_in_the_middle():
+    items = tuple(Item(str(price), "x", price) for price in (9.0, 1.0, 4.0, 5.0))
+    assert "$1.00   $4.50    $9.00" in str(Catalog("four", {"train": items}, LoadReport(4, 4)))

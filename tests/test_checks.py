@@ -260,6 +260,7 @@ class Interval:
         (75.8213, {"unit": "%"}, "it was 75.82 %;"),
         (12.92, {"unit": "nats", "direction": True}, "it was up (+12.92 nats);"),
         (-3, {"direction": True}, "it was down (-3.00);"),
+        (1.065003, {"direction": True}, "it was up (+1.07);"),  # rounded once, not from 1.065
         (0, {"direction": True}, "it was same (+0.00);"),
         (Interval(5, 1, 9), {"unit": "dollars", "direction": True}, "up (+5.00 dollars, 95 % interval +1.00 to +9.00)"),
         (Interval(5, -1, 11), {"direction": True}, "it was undecided (+5.00, 95 % interval -1.00 to +11.00);"),

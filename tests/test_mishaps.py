@@ -72,4 +72,6 @@ def test_the_table_has_a_row_for_each_and_escapes_the_message(tuned, toy_catalog
     table = mishaps.try_all(tuned, dataclasses.replace(toy_catalog, splits=splits))
     assert re.search(r"saves −?\$[\d.]+ \[.+, .+\] per item, n = 8$", table.rows[2][-1])
     assert len(table.rows) == 3 and all(len(row) == len(mishaps._HEADERS) for row in table.rows)
-    assert "A learning rate of 1 ends with: no error, but a loss of" in str(table) and "<table>" in table._repr_html_()
+    assert re.search(r"^on unseen families more by −?\$[\d.]+ \[.+, .+\]$", table.rows[0][-1])
+    told = "A learning rate of 1, for all weights of the base tiny, ends with: no error, but a loss of"
+    assert told in str(table) and told in table._repr_html_()

@@ -98,6 +98,12 @@ def test_html_is_escaped():
     assert "<b>" not in found._repr_html_() and "<i>" not in found._repr_html_()
 
 
+def test_the_read_out_that_answers_stands_in_the_table():
+    model = Model(PRICES, "tuned")
+    model.read_out = "blend"
+    assert judge(model, Fixed(PRICES + 1), ITEMS).scores[0].name == "tuned, blend"
+
+
 def test_too_few_items_or_a_difference_of_nothing_are_refused():
     with pytest.raises(ValueError, match="at least 2"):
         judge(Model(PRICES[:1]), Fixed(PRICES[:1]), ITEMS[:1])

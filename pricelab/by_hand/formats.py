@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pricelab.bases import held_bytes
 from pricelab.by_hand.nf4 import BLOCK, NF4, bits_per_weight, minmax_round_trip, round_trip, uniform_grid
 from pricelab.costs import Shape, human_bytes
 from pricelab.costs.memory import weight_bytes
@@ -66,12 +67,6 @@ def bytes_by_format(shape: Shape) -> dict[str, float]:
     return {name: weight_bytes(shape, name.lower()) for name in ("fp32", "bf16", "int8", "NF4")}
 
 
-def held_bytes(model: Any) -> int:
-    """Bytes of a model's weights with the scales of its 4-bit layers, which ``get_memory_footprint`` leaves out."""
-    scales = [part for state in _states(model) for part in (state.absmax, *([state.state2.absmax] * state.nested))]
-    return model.get_memory_footprint() + sum(part.nbytes for part in scales)
-
-
 @dataclass(frozen=True)
 class Held:
     """A loaded model's weights in memory, measured beside counted from its shape."""
@@ -84,15 +79,12 @@ class Held:
     def of(cls, model: Any) -> "Held":
         """Of a causal language model of transformers, loaded in one dtype or by bitsandbytes in NF4."""
         dtype = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.dtype]
-        held, bits = ("nf4", bits_per_weight()) if _states(model) else (dtype, 8.0 * model.dtype.itemsize)
+        four_bit = any(hasattr(weight, "quant_state") for weight in model.parameters())
+        held, bits = ("nf4", bits_per_weight()) if four_bit else (dtype, 8.0 * model.dtype.itemsize)
         return cls(bits, held_bytes(model), weight_bytes(Shape.of(model), held, dtype))
 
     def __str__(self) -> str:
         return f"{self.bits:.4g} bits: {human_bytes(self.measured)} measured, {human_bytes(self.counted)} counted"
-
-
-def _states(model: Any) -> list[Any]:
-    return [state for weight in model.parameters() if (state := getattr(weight, "quant_state", None)) is not None]
 
 
 # ---- time

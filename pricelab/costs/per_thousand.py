@@ -12,6 +12,7 @@ from typing import Any
 from pricelab.costs.hardware import ASSUMED_CPU_WATTS, HARDWARE, Hardware
 from pricelab.costs.shapes import Shape
 from pricelab.costs.units import human_seconds, human_usd
+from pricelab.pricer import labelled
 from pricelab.show import html_table, text_table
 
 ASSUMED_UTILISATION = 0.1  # of a GPU's peak: an assumption, low on purpose, because a small model leaves a GPU waiting
@@ -64,7 +65,7 @@ def measured(model: Any, texts: Sequence[str], *, watts: float = ASSUMED_CPU_WAT
     answer(texts)
     seconds = 1000 * (time.perf_counter() - start) / len(texts)
     how = f"measured on {len(texts)} items; {watts:g} W assumed"
-    return Line(f"{model.name}, this machine", seconds, watts * seconds / 3600, 0.0, how)
+    return Line(f"{labelled(model)}, this machine", seconds, watts * seconds / 3600, 0.0, how)
 
 
 def rented(shape: Shape, tokens: float, hardware: Hardware, utilisation: float = ASSUMED_UTILISATION) -> Line:
