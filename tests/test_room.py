@@ -52,6 +52,7 @@ def test_the_estimate_for_tiny_is_what_the_engine_holds(toy_catalog, tokenizer, 
 
 @pytest.mark.slow
 @pytest.mark.weights
+@pytest.mark.timeout(1200)  # five minutes beside other work, on one core
 @pytest.mark.parametrize("method", METHODS)
 def test_the_estimate_for_smollm2_is_what_the_process_takes(method):
     import json
