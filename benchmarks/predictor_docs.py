@@ -22,8 +22,9 @@ def readers(facts: dict[str, Any]) -> str:
             lines.append(f"| {way} | {_dollars(row['mae'])} | {row['rmsle']:.3f} | {saved} |")
         told = (
             f"{found['n']:,} items, {found['folds']} folds. Base: {found['base']}; reading all texts once took "
-            f"{found['reading_seconds'] / 60:.1f} minutes and {human_bytes(found['peak_bytes'])} at most, loading "
-            f"included, and each way {_slowest(found['ways']):.0f} seconds at most to fit and price all folds. "
+            f"{found['reading_seconds'] / 60:.1f} minutes. Over all readings memory grew by "
+            f"{human_bytes(found['peak_bytes'])} at most, loading included; to fit and price all folds took each way "
+            f"{_slowest(found['ways']):.1f} seconds at most. "
             f"{_stretch(found['ways'])}"
         )
         parts += [f"**{name[0].upper()}{name[1:]}**", "", *lines, "", told, ""]
