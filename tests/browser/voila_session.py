@@ -89,7 +89,7 @@ class App:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(20)
+            return self.process.wait(60)  # the kernels end first, on a busy machine slowly
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
