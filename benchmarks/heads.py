@@ -155,8 +155,8 @@ def trained(items: list[Item], way: Way) -> Trained:
             torch.nn.utils.clip_grad_norm_([w for group in groups for w in group["params"]], 1.0)
             optimizer.step()
             schedule.step()
-            if number == passes:
-                for mean, weight in zip(average, weights, strict=False):
+            if average and number == passes:
+                for mean, weight in zip(average, weights, strict=True):
                     mean += weight.detach() / each
     model.eval()
     return Trained(pricer, head, average, time.perf_counter() - start, time.process_time() - busy)

@@ -13,7 +13,7 @@ import csv
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ BASE, ITEMS, GENERATED, REPEATS, BATCH = "smollm2-135m", 64, 6, 3, 16
 AIM = 15  # times `generate`
 LENGTHS = (40, 160)  # tokens of a text
 SIZES = (100, 1_000, 10_000)  # rows of a file
-PARTS = ("ways", "lengths", "files")
 WORDS = {
     "generate": "`generate`, one at a time",
     "prefill": "bare prefill, batch 16",
@@ -154,8 +153,8 @@ def price_file(rows: int) -> dict[str, Any]:
     return {"rows": rows, "seconds": round(seconds, 2), "ms_per_row": 1000 * seconds / rows, "peak_bytes": peak.bytes}
 
 
-def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE, parts: Sequence[str] = PARTS) -> None:
-    """Write ``parts`` to ``path``, one after another, others as they were; print each as it ends."""
+def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE, parts: Collection[str] = ()) -> None:
+    """Write ``parts``, or all of `SECTIONS`, to ``path``, others as they were; print each as it ends."""
     import torch
 
     from pricelab import load_catalog
@@ -167,11 +166,11 @@ def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE, p
     facts |= {"predictor": pricer.name, "threads": torch.get_num_threads(), "device": pricer.base.device}
     facts["seconds"] = {time.process_time: "of the process", time.perf_counter: "on the wall"}[clock()]
     for name, work in (("ways", side_by_side), ("lengths", by_length)):
-        if name in parts:
+        if not parts or name in parts:
             facts[name] = work(pricer, texts)
             print(facts[name], flush=True)
             write_json_atomic(path, facts)
-    if "files" not in parts:
+    if parts and "files" not in parts:
         return
     facts["files"] = []
     for rows in sizes:
@@ -261,7 +260,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure unless told ``--docs``, then rewrite the page; ``--rows 100000`` adds a larger file."""
     if "--docs" not in arguments and can_run("the speed of pricing", BASE):
         more = (int(arguments[arguments.index("--rows") + 1]),) if "--rows" in arguments else ()
-        measure(sizes=(*SIZES, *more), parts=[part for part in PARTS if part in arguments] or PARTS)
+        measure(sizes=(*SIZES, *more), parts=SECTIONS.keys() & set(arguments))
     write_text_atomic(PAGE, page())
 
 

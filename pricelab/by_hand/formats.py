@@ -79,7 +79,7 @@ class Held:
     def of(cls, model: Any) -> "Held":
         """Of a causal language model of transformers, loaded in one dtype or by bitsandbytes in NF4."""
         dtype = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.dtype]
-        four_bit = any(hasattr(weight, "quant_state") for weight in model.parameters())
+        four_bit = any(getattr(weight, "quant_state", None) is not None for weight in model.parameters())
         held, bits = ("nf4", bits_per_weight()) if four_bit else (dtype, 8.0 * model.dtype.itemsize)
         return cls(bits, held_bytes(model), weight_bytes(Shape.of(model), held, dtype))
 
