@@ -1,8 +1,10 @@
 """The engine against TRL's `SFTTrainer` on the same work: `python -m benchmarks.engine`.
 
-Same weights, products, batch, LoRA and precision; each run in a process of its own, the engines in turn, so that a busy
-minute hits both. Speeds, peaks and losses go to ``data/results/engine-<device>.json`` with the machine, from where
-`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. What this machine lacks is skipped in words.
+Same weights, products, batch, LoRA and precision; the engines in turn, so that a busy minute hits both. On a CPU each
+run has a process of its own; a GPU's allocator counts exactly, so there one process does all: QLoRA with a small batch
+and with a large one. Speeds, peaks and losses go to ``data/results/engine-<device>.json`` with the machine, from where
+`python -m benchmarks.engine_docs` rewrites ``docs/engine.md``. What this machine lacks is skipped in words; ``--gpu``
+leaves the CPU out.
 
 Notation: N weights of the layers that a token is multiplied with, A weights of the adapters.
 """
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,9 +33,9 @@ from pricelab.files import write_json_atomic
 from pricelab.normalise import this_machine
 from pricelab.training import Recipe
 
-BATCH, RANK = 16, 32
+BATCH, LARGE_BATCH, RANK = 16, 64, 32
 ITEMS = 960  # an engine that groups texts by length needs a catalog to choose from
-WARM_UP, COMPILED_WARM_UP, STEPS, REPEATS = 2, 4, 8, 3
+WARM_UP, COMPILED_WARM_UP, STEPS, GPU_STEPS, REPEATS = 2, 4, 8, 16, 3
 SAME_STEPS = 6  # of the runs whose losses are compared
 CPU_BASE, GPU_SHAPE = "smollm2-135m", "Qwen3-1.7B"
 PACKAGES = ("trl", "datasets")
@@ -50,6 +53,7 @@ class Job:
     same_order: bool = False  # batches in the order of the items, so that losses can be compared
     precision: str = "bf16"  # what the machine does best, or "fp32"
     cast_adapters: bool = False  # TRL's to fp32: with QLoRA it makes them bf16, whatever the precision
+    batch: int = BATCH
     steps: int = STEPS
     compile: bool = False  # pricelab's layers, as with --compile
 
@@ -99,7 +103,7 @@ def run(job: Job) -> Measured:
 
     items, clock, seen = work(), Clock(job.warm_up), []
     with quiet():
-        warm_up(job)
+        warm_up(job.engine, job.method, job.precision)
     with quiet(), peak_memory(pick_device()) as peak, _precision(job.precision):
         trainer = {"pricelab": ours, "trl": theirs}[job.engine](job, items, clock)
         if job.cast_adapters:
@@ -109,6 +113,8 @@ def run(job: Job) -> Measured:
         _note_batches(trainer, seen)
         with compiled(trainer.model) if job.compile else nullcontext():
             trainer.train()
+    if job.compile:
+        torch.compiler.reset()  # the next model in this process would be compiled as a variant of this one
     seconds, timed = clock.ended - clock.started, seen[job.warm_up : job.warm_up + job.steps]
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     tokens, cells = (sum(column) for column in zip(*timed, strict=True))
@@ -121,11 +127,12 @@ def alone(job: Job) -> Measured:
     return apart(run, job)
 
 
-def warm_up(job: Job) -> None:
+@cache
+def warm_up(engine: str, method: str, precision: str) -> None:
     """Train a toy in the same way, so that importing libraries counts neither as time nor as memory."""
-    toy = replace(job, base="tiny", steps=0)
-    with _precision(job.precision):
-        {"pricelab": ours, "trl": theirs}[job.engine](toy, work(), Clock()).train()
+    toy = Job(engine, method, "tiny", precision=precision, steps=0)
+    with _precision(precision):
+        {"pricelab": ours, "trl": theirs}[engine](toy, work(), Clock()).train()
 
 
 def work() -> list[Any]:
@@ -135,9 +142,9 @@ def work() -> list[Any]:
     return load_catalog("workshop")["train"][:ITEMS]
 
 
-def recipe() -> Recipe:
+def recipe(batch: int = BATCH) -> Recipe:
     """The settings of both engines."""
-    return Recipe(epochs=1, batch_size=BATCH, rank=RANK, alpha=2 * RANK, targets=ATTENTION, learning_rate=2e-4)
+    return Recipe(epochs=1, batch_size=batch, rank=RANK, alpha=2 * RANK, targets=ATTENTION, learning_rate=2e-4)
 
 
 def ours(job: Job, items: list[Any], clock: Any) -> Any:
@@ -146,7 +153,7 @@ def ours(job: Job, items: list[Any], clock: Any) -> Any:
     from pricelab.price_trainer import PriceTrainer, price_loss, trainer_arguments
     from pricelab.training import load_trainable
 
-    settings = recipe()
+    settings = recipe(job.batch)
     base, model = load_trainable(job.base, job.method, settings, seed=0)
     examples = {"train": encode(base.tokenizer, items, settings.max_text_tokens), "validation": []}
     folder = Path(tempfile.mkdtemp())
@@ -170,7 +177,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     from pricelab.prompt import SUFFIX, whole_dollars
 
     disable_progress_bars()
-    settings, device = recipe(), pick_device()
+    settings, device = recipe(job.batch), pick_device()
     place, _ = locate(job.base)
     dtype = pick_precision(device)[0] if job.precision != "fp32" else torch.float32
     options: dict[str, Any] = {"quantization_config": nf4(dtype)} if job.method == "qlora" else {}
@@ -179,7 +186,7 @@ def theirs(job: Job, items: list[Any], clock: Any) -> Any:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     rows = [{"prompt": f"{item.text.strip()}{SUFFIX}", "completion": str(whole_dollars(item.price))} for item in items]
     arguments = SFTConfig(
-        output_dir=tempfile.mkdtemp(), max_steps=job.warm_up + job.steps, per_device_train_batch_size=BATCH,
+        output_dir=tempfile.mkdtemp(), max_steps=job.warm_up + job.steps, per_device_train_batch_size=job.batch,
         learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=settings.warmup,
         gradient_checkpointing=job.checkpointing, bf16=dtype != torch.float32, use_cpu=device == "cpu", seed=0,
         save_strategy="no", logging_steps=1, report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
@@ -271,13 +278,16 @@ def flops_per_token(base: str) -> float:
     return 4 * shape.linear + 6 * shape.lora_parameters(RANK, ATTENTION)
 
 
-def compare(method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = alone) -> dict[str, Any]:
-    """Both engines in turn, ``repeats`` times; ratios are of runs side by side."""
+def compare(
+    method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = alone, **options: Any
+) -> dict[str, Any]:
+    """Both engines in turn, ``repeats`` times; ratios are of runs side by side. ``options`` are of all jobs."""
+    ours, theirs = (Job(engine, method, base, **options) for engine in ("pricelab", "trl"))
     jobs = {
-        "pricelab": Job("pricelab", method, base),
-        "pricelab_compiled": Job("pricelab", method, base, compile=True),
-        "trl": Job("trl", method, base),
-        "trl_checkpointing": Job("trl", method, base, checkpointing=True),
+        "pricelab": ours,
+        "pricelab_compiled": replace(ours, compile=True),
+        "trl": theirs,
+        "trl_checkpointing": replace(theirs, checkpointing=True),
     }
     runs: dict[str, list[Measured]] = {name: [] for name in jobs}
     for repeat in range(repeats):
@@ -331,28 +341,31 @@ def told(name: str, measured: Measured) -> str:
     return f"{name} {measured.items_per_second:.2f} items/s, peak {measured.peak_bytes / 1e9:.2f} GB"
 
 
-def measure(base: str, methods: tuple[str, ...] = ("qlora", "lora")) -> dict[str, Any]:
-    """Everything for one base, ready to be written."""
+def measure(base: str, batch: int = BATCH) -> dict[str, Any]:
+    """Everything for one base and batch size, ready to be written."""
     from trl import __version__ as trl_version
 
     from pricelab.profiles import pick_device
 
+    on_gpu = pick_device() == "cuda"
+    methods, do, steps = (("qlora",), run, GPU_STEPS) if on_gpu else (("qlora", "lora"), alone, STEPS)
     peak, per_token = matmul_peak(), flops_per_token(base)
     facts: dict[str, Any] = {
         "command": "python -m benchmarks.engine", "base": base, "device": pick_device(), "machine": this_machine(),
         "trl": trl_version,
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": BATCH, "rank": RANK,
-        "steps": STEPS, "repeats": REPEATS, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
+        "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": batch, "rank": RANK,
+        "steps": steps, "repeats": REPEATS, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
         "flops_per_token": per_token,
     }  # fmt: skip
     for method in methods:
-        found = compare(method, base)
+        found = compare(method, base, do=do, batch=batch, steps=steps)
         for name in ("pricelab", "pricelab_compiled", "trl", "trl_checkpointing"):
             speed = found[name]["tokens_per_second"]["median"]
             found[name]["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
-        found["losses"] = {"bf16": agreement(method, base, "bf16"), "fp32": agreement(method, base, "fp32")}
-        if method == "qlora":
-            found["losses"][EQUAL_ADAPTERS] = agreement(method, base, "fp32", cast_adapters=True)
+        if batch == BATCH:
+            found["losses"] = {one: agreement(method, base, one, do) for one in ("bf16", "fp32")}
+            if method == "qlora":
+                found["losses"][EQUAL_ADAPTERS] = agreement(method, base, "fp32", do, cast_adapters=True)
         facts[method] = found
     return facts
 
@@ -365,10 +378,12 @@ def random_base(shape: str) -> Iterator[str]:
     from pricelab.base_files import locate
     from pricelab.bases import load_tokenizer
     from pricelab.costs.shapes import SHAPES
+    from pricelab.profiles import pick_device
 
     with tempfile.TemporaryDirectory() as folder:
-        config = SHAPES[shape].config(max_position_embeddings=4096)
-        AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
+        with torch.device(pick_device()):
+            config = SHAPES[shape].config(max_position_embeddings=4096)
+            AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
         load_tokenizer(locate(CPU_BASE)[0]).save_pretrained(folder)
         yield folder
 
@@ -381,8 +396,11 @@ def main() -> None:
         return
     if pick_device() == "cuda":
         with random_base(GPU_SHAPE) as folder:
-            facts = {**measure(folder), "base": f"{GPU_SHAPE}'s shape with random weights"}
-        write_json_atomic(RESULTS / "engine-cuda.json", facts)
+            for batch, name in ((BATCH, "engine-cuda.json"), (LARGE_BATCH, "engine-cuda-large.json")):
+                facts = {**measure(folder, batch), "base": f"{GPU_SHAPE}'s shape with random weights"}
+                write_json_atomic(RESULTS / name, facts)
+        if "--gpu" in sys.argv:
+            return
         on_cpu = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
         subprocess.run([sys.executable, "-m", "benchmarks.engine"], env=on_cpu, cwd=ROOT, check=True)
         return

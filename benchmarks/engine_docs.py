@@ -30,7 +30,7 @@ def comparison(facts: dict[str, Any]) -> str:
     ]
     for method, words in METHODS.items():
         for engine, name in ENGINES.items():
-            if engine not in facts[method]:
+            if engine not in facts.get(method, {}):
                 continue
             row = facts[method][engine]
             faster = spread(row["times_faster"], "{:.2f}×") if "times_faster" in row else ""
@@ -91,13 +91,13 @@ def losses(facts: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for method, words in METHODS.items():
-        for precision, found in facts[method]["losses"].items():
+        for precision, found in facts.get(method, {}).get("losses", {}).items():
             for engine in ("pricelab", "trl"):
                 steps = ", ".join(f"{loss:.5f}" for loss in found[engine])
                 apart = f"{found['largest_relative_difference']:.1e}" if engine == "trl" else ""
                 lines.append(f"| {words} | {precision} | {ENGINES[engine].split(',')[0]} | {steps} | {apart} |")
     told = "With QLoRA TRL keeps the adapters in bf16, whatever the precision; pricelab keeps them in fp32."
-    if any(EQUAL_ADAPTERS in facts[method]["losses"] for method in METHODS):
+    if any(EQUAL_ADAPTERS in facts[method]["losses"] for method in METHODS if method in facts):
         told += f" In the rows of *{EQUAL_ADAPTERS}* they were cast before the first step."
     return "\n".join([*lines, "", told])
 

@@ -28,22 +28,23 @@ def states_with_prefixes(model: Any, inputs: Mapping[str, Any], ends: Any, digit
     """
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     width = ids.shape[1]
-    prefixes = torch.tensor(digits)[NUMBERS % 10].expand(len(ids), -1)
-    positions = ends[:, None] + torch.where(NUMBERS < 10, 1, 2)
-    shut = torch.where(_seen(mask, ends)[:, None], 0.0, torch.finfo(model.dtype).min).to(model.dtype)
+    numbers = NUMBERS.to(ids.device)
+    prefixes = torch.tensor(digits, device=ids.device)[numbers % 10].expand(len(ids), -1)
+    positions = ends[:, None] + torch.where(numbers < 10, 1, 2)
+    shut = torch.where(_seen(mask, ends, numbers)[:, None], 0.0, torch.finfo(model.dtype).min).to(model.dtype)
     everywhere = torch.cat([(mask.cumsum(1) - 1).clamp(min=0), positions], dim=1)
     states = hidden_states(model, torch.cat([ids, prefixes], dim=1), shut, everywhere)
     return states[:, :width], states[:, width:]
 
 
-def _seen(mask: Any, ends: Any) -> Any:
+def _seen(mask: Any, ends: Any, numbers: Any) -> Any:
     """What each token sees (B, T + N, T + N)."""
-    width, everything = mask.shape[1], mask.shape[1] + len(NUMBERS)
-    seen = torch.zeros(len(mask), everything, everything, dtype=torch.bool)
-    seen[:, :width, :width] = torch.ones(width, width).tril().bool() & mask.bool()[:, None]
-    seen[:, width:, :width] = (torch.arange(width) <= ends[:, None])[:, None]
-    each = NUMBERS[:, None]
-    seen[:, width:, width:] = (each == NUMBERS) | (each // 10 == NUMBERS)
+    width, device = mask.shape[1], mask.device
+    seen = torch.zeros(len(mask), *(width + len(numbers),) * 2, dtype=torch.bool, device=device)
+    seen[:, :width, :width] = torch.ones(width, width, device=device).tril().bool() & mask.bool()[:, None]
+    seen[:, width:, :width] = (torch.arange(width, device=device) <= ends[:, None])[:, None]
+    each = numbers[:, None]
+    seen[:, width:, width:] = (each == numbers) | (each // 10 == numbers)
     return seen
 
 
@@ -61,7 +62,7 @@ def price_chances(after_prompt: Any, after_prefix: Any) -> Any:
 
 def expected_log_price(model: Any, states: Any, prefixes: Any, ends: Any, digits: list[int]) -> Any:
     """The expected log price (B,) from what `states_with_prefixes` returns."""
-    rows = torch.cat([states[torch.arange(len(states)), ends][:, None], prefixes], dim=1)
+    rows = torch.cat([states[torch.arange(len(states), device=ends.device), ends][:, None], prefixes], dim=1)
     chances = head_logits(model, rows.flatten(0, 1)).softmax(1)[:, digits].view(*rows.shape[:2], 10)
-    log_prices = torch.tensor(PRICES_USD, dtype=torch.float32).log()
+    log_prices = torch.tensor(PRICES_USD, dtype=torch.float32, device=chances.device).log()
     return (price_chances(chances[:, 0], chances[:, 1:]) * log_prices).sum(1)  # autocast would take a product in bf16

@@ -28,7 +28,8 @@ class Head(torch.nn.Module):
         """``states`` (P, B, dim) of the frozen base and log prices (B,) of the training items set the scales."""
         super().__init__()
         flat = self.flat(torch.tensor(states))
-        self.mean, self.scale = flat.mean(0), flat.std(0, correction=0) + 1e-6
+        self.register_buffer("mean", flat.mean(0))
+        self.register_buffer("scale", flat.std(0, correction=0) + 1e-6)
         self.centre, self.spread = float(log_price.mean()), float(log_price.std())
         self.linear = torch.nn.Linear(flat.shape[1], self.outputs)
         torch.nn.init.zeros_(self.linear.weight)
@@ -83,13 +84,14 @@ class Histogram(Head):
     outputs = len(BINS) - 1
 
     def loss(self, states: Any, log_price: Any) -> Any:
-        edges = torch.tensor(BINS, dtype=torch.float32)
+        edges = torch.tensor(BINS, dtype=torch.float32, device=log_price.device)
         below = torch.distributions.Normal(log_price[:, None], float(BINS[1] - BINS[0])).cdf(edges)
         target = below.diff(dim=1) / (below[:, -1:] - below[:, :1])
         return -(target * self(states).log_softmax(1)).sum(1).mean()
 
     def log_price(self, states: Any) -> Any:
-        return self(states).softmax(1) @ torch.tensor((BINS[1:] + BINS[:-1]) / 2, dtype=torch.float32)
+        middles = torch.tensor((BINS[1:] + BINS[:-1]) / 2, dtype=torch.float32, device=states.device)
+        return self(states).softmax(1) @ middles
 
 
 class Quantiles(Head):
@@ -116,7 +118,7 @@ class Quantiles(Head):
 
     def loss(self, states: Any, log_price: Any) -> Any:
         """Twice the mean over the levels: about the continuous ranked probability score."""
-        levels = torch.tensor(LEVELS, dtype=torch.float32)
+        levels = torch.tensor(LEVELS, dtype=torch.float32, device=log_price.device)
         return 2 * pinball(self.quantiles(states), self.standard(log_price), levels).mean()
 
     def log_price(self, states: Any) -> Any:

@@ -1,12 +1,14 @@
 """How fast prices come, whole distributions included: `python -m benchmarks.pricing`.
 
 Side by side on the same texts, in turn, so that a busy minute hits all: one `generate` after another as well-known
-notebooks do it, the bare prefill in batches of 16, and `Pricer.estimate` with either read-out; then texts of several
-lengths; then files of growing size through `predict_file` on the base `tiny`, each in a process of its own. On one CPU
-thread seconds are the process's own, so that a busy machine counts less; else those of the clock on the wall.
+notebooks do it, the bare prefill in batches as large as a predictor's, and `Pricer.estimate` with either read-out; then
+texts of several lengths; then files of growing size through `predict_file` on the base `tiny`, each in a process of its
+own. On one CPU thread seconds are the process's own, so that a busy machine counts less; else those of the clock on the
+wall.
 
-Results go to ``data/results/pricing.json`` with the machine, the tables to ``docs/pricing.md``; with ``--docs`` only
-these are written. ``ways``, ``lengths`` or ``files`` measure that part alone, and the others keep what they have.
+Results go to ``data/results/pricing.json``, on a GPU to ``pricing-cuda.json``, with the machine, the tables to
+``docs/pricing.md``; with ``--docs`` only these are written. ``ways``, ``lengths`` or ``files`` measure that part alone,
+and the others keep what they have.
 """
 
 import csv
@@ -26,14 +28,15 @@ from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.normalise import this_machine
 
-PAGE, PATH = ROOT / "docs" / "pricing.md", RESULTS / "pricing.json"
-BASE, ITEMS, GENERATED, REPEATS, BATCH = "smollm2-135m", 64, 6, 3, 16
-AIM = 15  # times `generate`
+PAGE, PATH, GPU_PATH = ROOT / "docs" / "pricing.md", RESULTS / "pricing.json", RESULTS / "pricing-cuda.json"
+BASE, GENERATED, REPEATS, CUT_TEXTS = "smollm2-135m", 6, 3, 16
+ITEMS = {"cpu": 64, "cuda": 512}  # a GPU is done with a few before a clock tells
+AIMS = {"cpu": 15, "cuda": 30}  # times `generate`
 LENGTHS = (40, 160)  # tokens of a text
 SIZES = (100, 1_000, 10_000)  # rows of a file
 WORDS = {
     "generate": "`generate`, one at a time",
-    "prefill": "bare prefill, batch 16",
+    "prefill": "bare prefill, batch {}",
     "digits": "`estimate`, digits",
     "blend": "`estimate`, blend",
 }
@@ -57,10 +60,12 @@ def prefill(pricer: Any, texts: Sequence[str]) -> None:
     import torch
 
     from pricelab.backbone import head_logits, hidden_states
+    from pricelab.states import batch_size
 
+    size = batch_size(pricer)
     prompts = sorted((pricer.prompt_ids(text)[0] for text in texts), key=len)
-    for start in range(0, len(prompts), BATCH):
-        batch = prompts[start : start + BATCH]
+    for start in range(0, len(prompts), size):
+        batch = prompts[start : start + size]
         width = max(map(len, batch))
         ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in batch], device=pricer.model.device)
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in batch], device=ids.device)
@@ -85,6 +90,7 @@ def predictor(base: str) -> Any:
 def side_by_side(pricer: Any, texts: Sequence[str], repeats: int = REPEATS) -> dict[str, Any]:
     """Items a second of each way on ``texts``, a few of them for `generate`, and its answers beside the digits'."""
     from pricelab.decoding import greedy
+    from pricelab.states import batch_size
 
     timed = ways(pricer)
     few = texts[:GENERATED]
@@ -102,7 +108,7 @@ def side_by_side(pricer: Any, texts: Sequence[str], repeats: int = REPEATS) -> d
     tokens = float(np.mean([len(pricer.prompt_ids(text)[0]) for text in texts]))
     share = of_matmul_peak(pricer, facts["prefill"]["median"] * tokens)
     facts |= {"same_greedy": same, "generated": len(few), "prefill of matmul peak": round(share, 3)}
-    return {"items": len(texts), "tokens": round(tokens, 1), **facts}
+    return {"items": len(texts), "tokens": round(tokens, 1), "batch": batch_size(pricer), **facts}
 
 
 def of_matmul_peak(pricer: Any, tokens_per_second: float) -> float:
@@ -120,7 +126,7 @@ def by_length(pricer: Any, texts: Sequence[str], repeats: int = 2) -> list[dict[
     ids = tokenizer.encode(long, add_special_tokens=False)
     found = []
     for length in LENGTHS:
-        cut = [tokenizer.decode(ids[7 * i : 7 * i + length]) for i in range(BATCH)]
+        cut = [tokenizer.decode(ids[7 * i : 7 * i + length]) for i in range(CUT_TEXTS)]
         shares: dict[str, list[float]] = {"digits": [], "blend": []}
         for _ in range(repeats):
             speed = {way: _speed(timed[way], cut) for way in ("prefill", "digits", "blend")}
@@ -144,7 +150,7 @@ def price_file(rows: int) -> dict[str, Any]:
             writer = csv.writer(file)
             writer.writerow(["description"])
             writer.writerows([shop[row % len(shop)].text] for row in range(rows))
-        pricer.estimate([item.text for item in shop[:BATCH]])  # libraries
+        pricer.estimate([item.text for item in shop[:CUT_TEXTS]])  # libraries
         with peak_memory() as peak:
             now = clock()
             start = now()
@@ -153,16 +159,20 @@ def price_file(rows: int) -> dict[str, Any]:
     return {"rows": rows, "seconds": round(seconds, 2), "ms_per_row": 1000 * seconds / rows, "peak_bytes": peak.bytes}
 
 
-def measure(path: Path = PATH, sizes: Sequence[int] = SIZES, base: str = BASE, parts: Collection[str] = ()) -> None:
+def measure(
+    path: Path | None = None, sizes: Sequence[int] = SIZES, base: str = BASE, parts: Collection[str] = ()
+) -> None:
     """Write ``parts``, or all of `SECTIONS`, to ``path``, others as they were; print each as it ends."""
     import torch
 
     from pricelab import load_catalog
+    from pricelab.profiles import pick_device
 
+    path = path or {"cpu": PATH, "cuda": GPU_PATH}[pick_device()]
     facts: dict[str, Any] = read_json(path) if path.is_file() else {}
     facts |= {"command": "python -m benchmarks.pricing", "machine": this_machine()}
     pricer = predictor(base)
-    texts = [item.text for item in load_catalog("workshop")["test"][:ITEMS]]
+    texts = [item.text for item in load_catalog("workshop")["test"][: ITEMS[pick_device()]]]
     facts |= {"predictor": pricer.name, "threads": torch.get_num_threads(), "device": pricer.base.device}
     facts["seconds"] = {time.process_time: "of the process", time.perf_counter: "on the wall"}[clock()]
     for name, work in (("ways", side_by_side), ("lengths", by_length)):
@@ -191,7 +201,16 @@ def _speed(work: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> float:
     seconds = clock()
     start = seconds()
     work(texts)
+    _wait()
     return len(texts) / (seconds() - start)
+
+
+def _wait() -> None:
+    """Until a GPU has done what it was asked for."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -200,27 +219,27 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def ways_table(facts: dict[str, Any]) -> str:
     """Speeds and ratios as a Markdown table."""
-    found = facts["ways"]
+    found, aim = facts["ways"], AIMS[facts["device"]]
     lines = ["| way | items/s | times `generate` | share of the bare prefill |", "|---|---|---|---|"]
     for way, words in WORDS.items():
         times = spread(found[f"{way} of generate"], "{:.1f}×") if way != "generate" else ""
         share = spread(found[f"{way} of prefill"], "{:.0%}") if way in ("digits", "blend") else ""
-        lines.append(f"| {words} | {spread(found[way], '{:.1f}')} | {times} | {share} |")
+        lines.append(f"| {words.format(found['batch'])} | {spread(found[way], '{:.1f}')} | {times} | {share} |")
     threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
     told = (
         f"{facts['predictor']}, {found['items']} workshop products of {found['tokens']:g} tokens on average with the "
         f"question ({found['generated']} of them for `generate`, whose answer and the digits' greedy read-out agree on "
         f"{found['same_greedy']}). The bare prefill runs at {found['prefill of matmul peak']:.0%} of what the machine "
-        f"reaches in one large matrix product; {AIM} times `generate` would take {_needed(found):.0%}. "
+        f"reaches in one large matrix product; {aim} times `generate` would take {_needed(found, aim):.0%}. "
         f"Median [least, most] of rounds side by side; seconds {facts['seconds']}, {threads} on {facts['device']}; "
         f"machine: {facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
 
 
-def _needed(found: dict[str, Any]) -> float:
-    """The share of the matmul peak that a prefill `AIM` times as fast as `generate` would run at."""
-    return AIM * found["generate"]["median"] / found["prefill"]["median"] * found["prefill of matmul peak"]
+def _needed(found: dict[str, Any], aim: int) -> float:
+    """The share of the matmul peak that a prefill ``aim`` times as fast as `generate` would run at."""
+    return aim * found["generate"]["median"] / found["prefill"]["median"] * found["prefill of matmul peak"]
 
 
 def lengths_table(facts: dict[str, Any]) -> str:
@@ -245,14 +264,17 @@ def files_table(facts: dict[str, Any]) -> str:
 
 
 SECTIONS = {"ways": ways_table, "lengths": lengths_table, "files": files_table}
+GPU_SECTIONS = {"ways": "ways on a GPU"}  # of the page
 
 
 def page() -> str:
     """The page with every table renewed whose results are there."""
-    text, facts = PAGE.read_text(encoding="utf-8"), read_json(PATH) if PATH.is_file() else {}
-    for name, table in SECTIONS.items():
-        if facts.get(name):
-            text = with_section(text, name, table(facts))
+    text = PAGE.read_text(encoding="utf-8")
+    for path, names in ((PATH, {name: name for name in SECTIONS}), (GPU_PATH, GPU_SECTIONS)):
+        facts = read_json(path) if path.is_file() else {}
+        for name, section in names.items():
+            if facts.get(name):
+                text = with_section(text, section, SECTIONS[name](facts))
     return text
 
 

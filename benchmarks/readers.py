@@ -161,12 +161,22 @@ def read(pricer: Pricer, reading: Reading, texts: list[str]) -> States:
     return pooled_states(reader, [reading.change(text) for text in texts], progress=True)
 
 
+def items_of(source: str) -> list[Item]:
+    """What of a catalog, ``workshop`` or a product file, folds are made of: as many items as a probe takes at most."""
+    items = list(load_catalog()["train"] if source == "workshop" else load_items(source)[0])
+    return [items[i] for i in np.sort(np.random.default_rng(0).permutation(len(items))[: ITEMS // 2])]
+
+
+def kind_of(source: str) -> str:
+    """A catalog in tables, where a file has no name."""
+    return "workshop" if source == "workshop" else "a file of real listings"
+
+
 def cross_validated(source: str) -> dict[str, Any]:
     """All ways on one catalog."""
     from sklearn.model_selection import KFold
 
-    items = list(load_catalog()["train"] if source == "workshop" else load_items(source)[0])
-    items = [items[i] for i in np.sort(np.random.default_rng(0).permutation(len(items))[: ITEMS // 2])]
+    items = items_of(source)
     texts, start = [item.text for item in items], time.perf_counter()
     with peak_memory() as peak:
         pricer = Pricer.from_base(detect().base)
@@ -196,7 +206,7 @@ def measure(sources: list[str]) -> None:
     """Write what was found of each catalog; others keep theirs."""
     kept = read_json(PATH)["catalogs"] if PATH.is_file() else {}
     for source in sources:
-        kept["workshop" if source == "workshop" else "a file of real listings"] = cross_validated(source)
+        kept[kind_of(source)] = cross_validated(source)
         facts = {"command": "python -m benchmarks.readers workshop FILE", "machine": this_machine()}
         write_json_atomic(PATH, {**facts, "catalogs": kept})
 

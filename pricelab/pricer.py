@@ -22,7 +22,7 @@ from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.profiles import pick_precision
 from pricelab.prompt import number_tokens, prompt_text, prompt_tokens
 from pricelab.scope import Scope
-from pricelab.states import by_length, pool
+from pricelab.states import batch_size, by_length, pool
 
 DIGITS, BLEND = "digits", "blend"  # the read-outs
 MAX_TEXT_TOKENS = 256
@@ -130,7 +130,7 @@ class Pricer:
         prompts = [self.prompt_ids(text) for text in texts]
         answers = [nothing_to_price(self.price_format.prices) for _ in texts]
         waiting = (i for i, text in enumerate(texts) if text)
-        for batch in by_length(waiting, [ids for ids, _ in prompts], "pricing", progress):
+        for batch in by_length(waiting, [ids for ids, _ in prompts], batch_size(self), "pricing", progress):
             found = self._batch([texts[i] for i in batch], [prompts[i] for i in batch])
             for i, answer in zip(batch, found, strict=True):
                 answers[i] = answer

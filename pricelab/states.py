@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pricelab.pricer import Pricer
 
 POOLINGS = ("mean of all tokens", "last token")
-BATCH_SIZE = 16  # texts
+BATCH_SIZES = {"cpu": 16, "cuda": 64}  # texts: a GPU is hardly busy with sixteen
 
 
 def pooled_states(pricer: "Pricer", texts: Sequence[str], progress: bool = False) -> np.ndarray:
@@ -30,7 +30,7 @@ def pooled_states(pricer: "Pricer", texts: Sequence[str], progress: bool = False
     prompts = [pricer.prompt_ids(text)[0] for text in texts]
     order: list[int] = []
     pooled: list[np.ndarray] = []
-    for batch in by_length(range(len(prompts)), prompts, "reading", progress):
+    for batch in by_length(range(len(prompts)), prompts, batch_size(pricer), "reading", progress):
         with pricer.running():
             pooled.append(pool(pricer.model, [prompts[row] for row in batch], pricer.base.tokenizer.pad_token_id))
         order += batch
@@ -38,12 +38,19 @@ def pooled_states(pricer: "Pricer", texts: Sequence[str], progress: bool = False
     return states[:, np.argsort(order)]
 
 
-def by_length(rows: Iterable[int], prompts: Sequence[Sequence[int]], doing: str, progress: bool) -> Iterator[list[int]]:
-    """The rows in batches whose prompts are about as long, so that hardly any padding is computed, behind a bar."""
+def batch_size(pricer: "Pricer") -> int:
+    """Texts that ``pricer`` reads at once on its device."""
+    return BATCH_SIZES[pricer.base.device.partition(":")[0]]
+
+
+def by_length(
+    rows: Iterable[int], prompts: Sequence[Sequence[int]], size: int, doing: str, progress: bool
+) -> Iterator[list[int]]:
+    """The rows in batches of ``size`` prompts about as long, so that hardly any padding is computed, behind a bar."""
     from tqdm import tqdm
 
     order = sorted(rows, key=lambda row: len(prompts[row]))
-    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
     yield from tqdm(batches, desc=doing, unit="batch", disable=not progress, leave=False, file=progress_stream())
 
 

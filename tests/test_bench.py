@@ -71,11 +71,11 @@ def test_with_a_gpu_both_devices_are_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "can_run", lambda *_, **__: True)
     monkeypatch.setattr("pricelab.profiles.pick_device", lambda: "cuda")
     monkeypatch.setattr(engine, "random_base", lambda shape: pytest.MonkeyPatch.context())
-    monkeypatch.setattr(engine, "measure", lambda base: {"base": base})
+    monkeypatch.setattr(engine, "measure", lambda base, batch: {"base": base})
     monkeypatch.setattr(engine, "write_json_atomic", lambda path, facts: written.append(path.name))
     monkeypatch.setattr(engine.subprocess, "run", lambda command, env, **_: started.append((command[-1], env)))
     engine.main()
-    assert written == ["engine-cuda.json"]
+    assert written == ["engine-cuda.json", "engine-cuda-large.json"]
     assert started[0][0] == "benchmarks.engine" and started[0][1]["CUDA_VISIBLE_DEVICES"] == ""
 
 

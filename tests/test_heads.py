@@ -1,6 +1,7 @@
 """Heads trained with the adapter: their losses, quantiles that never cross, and the digits' expected log price."""
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.price_heads import LEVELS, MEDIAN, Histogram, ProbeFirst, Quanti
 from pricelab.backbone import hidden_states
 from pricelab.decoding import PRICES_USD
 from pricelab.examples import IGNORED, collate, encode
-from pricelab.files import read_json
+from pricelab.files import read_json, write_json_atomic
 from pricelab.prompt import digit_tokens
 from pricelab.recipe import Recipe
 
@@ -150,7 +151,7 @@ def small(monkeypatch, tmp_path, toy_catalog):
     monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
     monkeypatch.setattr(heads, "RECIPE", Recipe(epochs=1, batch_size=8, rank=4, targets=("attention",)))
     monkeypatch.setattr(heads, "PATH", tmp_path / "heads.json")
-    monkeypatch.setattr(heads, "apart", lambda work, *given: work(*given))
+    monkeypatch.setattr(heads, "processes", lambda jobs: ThreadPoolExecutor(1))
     file = tmp_path / "catalog.csv"
     with file.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out)
@@ -162,10 +163,11 @@ def small(monkeypatch, tmp_path, toy_catalog):
 def test_the_new_ways_are_scored_beside_ridge_and_blend_over_all_folds_so_far(small, one_thread):
     heads.measure(str(small), ["digits and quantiles", "digits and expected price"], [0, 1])
     rows = {row["read"]: row for row in read_json(heads.PATH)["rows"]}
-    assert set(rows) == {
-        heads.RIDGE, heads.BLEND, "digits and quantiles: digits' median", "digits and quantiles: head",
+    reads = {
+        "digits and quantiles: digits' median", "digits and quantiles: head",
         "digits and expected price: digits' median", "digits and expected price: digits' expected price",
     }  # fmt: skip
+    assert set(rows) == {heads.RIDGE, heads.BLEND, *reads, *(f"{read}, 60 : 40 with the ridge" for read in reads)}
     assert all(row["folds"] == [0, 1] and row["n"] == 26 and np.isfinite(row["mae"]) for row in rows.values())
     trained = [row for read, row in rows.items() if read not in (heads.RIDGE, heads.BLEND)]
     assert all(row["peak_bytes"] > 0 and len(row["saved"]) == len(row["saved_against_blend"]) == 3 for row in trained)
@@ -178,6 +180,34 @@ def test_a_changed_recipe_and_averaged_weights_are_scored_too(small, one_thread)
     final, mean = (rows[f"digits alone, 3 passes: digits' median{more}"] for more in ("", ", averaged weights"))
     assert "digits alone, rank 4: digits' median" in rows
     assert final["mae"] != mean["mae"] and final["seconds"] == mean["seconds"]
+
+
+def test_several_seeds_cost_their_sum_and_other_catalogs_keep_their_rows(small, one_thread):
+    other = {"catalog": "workshop", "read": "digits alone, 3 seeds: digits' median", "folds": [0]}
+    write_json_atomic(heads.PATH, {"rows": [other]})
+    heads.measure(str(small), ["digits alone", "digits alone, 3 seeds"], [0])
+    rows = {(row["catalog"], row["read"]): row for row in read_json(heads.PATH)["rows"]}
+    assert rows["workshop", other["read"]] == other
+    one, three = (
+        rows["a file of real listings", f"{name}: digits' median"] for name in ("digits alone", "digits alone, 3 seeds")
+    )
+    assert three["cpu_seconds"] >= 2 * one["cpu_seconds"] and three["mae"] != one["mae"]
+
+
+def test_the_weights_are_those_of_the_pass_that_read_held_out_items_best(small, toy_catalog, one_thread, monkeypatch):
+    monkeypatch.setattr(heads, "RECIPE", Recipe(epochs=1, batch_size=8, rank=4, targets=("attention",)))
+    seen = []
+    monkeypatch.setattr(heads, "put", lambda weights, values: seen.append((weights, values)))
+    way = heads.Way(
+        digits=1.0, changes={"epochs": 3, "learning_rate": 0.5}, stop=True
+    )  # so high that it only gets worse
+    made = heads.trained(list(toy_catalog["train"][:30]), way)
+    ((weights, best),) = seen
+    assert list(made.held) == [1, 2, 3] and min(made.held, key=made.held.get) < 3
+    assert not all(torch.equal(weight, kept) for weight, kept in zip(weights, best, strict=True))
+    monkeypatch.undo()
+    heads.put(weights, best)
+    assert all(torch.equal(weight, kept) for weight, kept in zip(weights, best, strict=True))
 
 
 def test_the_average_is_that_of_the_last_pass(small, toy_catalog, one_thread, monkeypatch):

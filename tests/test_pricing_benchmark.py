@@ -32,7 +32,7 @@ def test_texts_are_cut_to_the_lengths_that_the_table_names(tiny, texts, monkeypa
     found = pricing.by_length(tiny, texts, repeats=1)
     assert [one["tokens"] for one in found] == [5, 10] and len(seen) == 6
     lengths = [len(tiny.base.tokenizer.encode(text, add_special_tokens=False)) for batch in seen for text in batch]
-    assert all(abs(length - (5 if n < 3 * pricing.BATCH else 10)) <= 2 for n, length in enumerate(lengths))
+    assert all(abs(length - (5 if n < 3 * pricing.CUT_TEXTS else 10)) <= 2 for n, length in enumerate(lengths))
 
 
 def test_a_file_is_priced_whole():
