@@ -278,10 +278,10 @@ def flops_per_token(base: str) -> float:
     return 4 * shape.linear + 6 * shape.lora_parameters(RANK, ATTENTION)
 
 
-def compare(
+def rounds(
     method: str, base: str, repeats: int = REPEATS, do: Callable[[Job], Measured] = alone, **options: Any
-) -> dict[str, Any]:
-    """Both engines in turn, ``repeats`` times; ratios are of runs side by side. ``options`` are of all jobs."""
+) -> Iterator[dict[str, Any]]:
+    """Both engines in turn, ``repeats`` times, and after each what all so far say; ``options`` are of all jobs."""
     ours, theirs = (Job(engine, method, base, **options) for engine in ("pricelab", "trl"))
     jobs = {
         "pricelab": ours,
@@ -294,6 +294,11 @@ def compare(
         for name, job in jobs.items():
             runs[name].append(do(job))
             print(f"{method}, repeat {repeat + 1} of {repeats}: {told(job.name, runs[name][-1])}", flush=True)
+        yield compared(runs)
+
+
+def compared(runs: dict[str, list[Measured]]) -> dict[str, Any]:
+    """What runs of both engines say; ratios are of runs side by side."""
     facts: dict[str, Any] = {name: summary(found) for name, found in runs.items()}
     for name in ("trl", "trl_checkpointing"):
         facts[name] |= ratios(runs["pricelab"], runs[name])
@@ -341,8 +346,8 @@ def told(name: str, measured: Measured) -> str:
     return f"{name} {measured.items_per_second:.2f} items/s, peak {measured.peak_bytes / 1e9:.2f} GB"
 
 
-def measure(base: str, batch: int = BATCH) -> dict[str, Any]:
-    """Everything for one base and batch size, ready to be written."""
+def measure(base: str, batch: int = BATCH) -> Iterator[dict[str, Any]]:
+    """What is known of one base and batch size after each round, ready to be written; everything in the end."""
     from trl import __version__ as trl_version
 
     from pricelab.profiles import pick_device
@@ -354,20 +359,21 @@ def measure(base: str, batch: int = BATCH) -> dict[str, Any]:
         "command": "python -m benchmarks.engine", "base": base, "device": pick_device(), "machine": this_machine(),
         "trl": trl_version,
         "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": batch, "rank": RANK,
-        "steps": steps, "repeats": REPEATS, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
+        "steps": steps, "repeats": 0, "matmul_peak_flops_per_second": float(f"{peak:.4g}"),
         "flops_per_token": per_token,
     }  # fmt: skip
     for method in methods:
-        found = compare(method, base, do=do, batch=batch, steps=steps)
-        for name in ("pricelab", "pricelab_compiled", "trl", "trl_checkpointing"):
-            speed = found[name]["tokens_per_second"]["median"]
-            found[name]["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
+        for repeat, found in enumerate(rounds(method, base, do=do, batch=batch, steps=steps), 1):
+            for row in found.values():
+                speed = row["tokens_per_second"]["median"]
+                row["share_of_matmul_peak"] = float(f"{speed * per_token / peak:.3g}")
+            facts |= {method: found, "repeats": repeat}
+            yield facts
         if batch == BATCH:
             found["losses"] = {one: agreement(method, base, one, do) for one in ("bf16", "fp32")}
             if method == "qlora":
                 found["losses"][EQUAL_ADAPTERS] = agreement(method, base, "fp32", do, cast_adapters=True)
-        facts[method] = found
-    return facts
+    yield facts
 
 
 @contextmanager
@@ -397,15 +403,16 @@ def main() -> None:
     if pick_device() == "cuda":
         with random_base(GPU_SHAPE) as folder:
             for batch, name in ((BATCH, "engine-cuda.json"), (LARGE_BATCH, "engine-cuda-large.json")):
-                facts = {**measure(folder, batch), "base": f"{GPU_SHAPE}'s shape with random weights"}
-                write_json_atomic(RESULTS / name, facts)
+                for facts in measure(folder, batch):  # GPUs are lent by the minute: what was measured stays
+                    write_json_atomic(RESULTS / name, {**facts, "base": f"{GPU_SHAPE}'s shape with random weights"})
         if "--gpu" in sys.argv:
             return
         on_cpu = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
         subprocess.run([sys.executable, "-m", "benchmarks.engine"], env=on_cpu, cwd=ROOT, check=True)
         return
     print("no CUDA device: the GPU rows are skipped", flush=True)
-    write_json_atomic(RESULTS / "engine-cpu.json", measure(CPU_BASE))
+    *_, facts = measure(CPU_BASE)
+    write_json_atomic(RESULTS / "engine-cpu.json", facts)
 
 
 if __name__ == "__main__":

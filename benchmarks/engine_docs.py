@@ -196,6 +196,7 @@ def attention(facts: dict[str, Any]) -> str:
 SECTIONS = {
     "engine": ("engine-cpu.json", comparison),
     "engine on a GPU": ("engine-cuda.json", comparison),
+    "large batches on a GPU": ("engine-cuda-large.json", comparison),
     "losses": ("engine-cpu.json", losses),
     "profile": ("engine-profile.json", profile),
     "limits": ("engine-profile.json", limits),

@@ -12,8 +12,8 @@ frozen base stands in for what ships.
 
 Then digits, alone or with the expected price, with one setting changed; with the weights of the pass after which a
 held-out tenth was read best (early stopping); as the geometric mean of three seeds' answers; and with the adapter's
-weights averaged over the last pass (Izmailov et al. 2018, arXiv 1803.05407). Each answer is also mixed with the
-ridge's, 60 : 40 in log price.
+weights averaged over the last pass (Izmailov et al. 2018, arXiv 1803.05407). Each answer is also mixed in log
+price with the ridge's, 60 : 40, and with the blend's, half and half.
 
 Results of all folds asked for together go to ``data/results/heads.json``, on a GPU to ``heads-cuda.json``, with the
 machine; other catalogs, ways and folds keep theirs. A GPU has room for several runs at a time (``--jobs``); what each
@@ -60,7 +60,7 @@ PATH = RESULTS / {"cpu": "heads.json", "cuda": "heads-cuda.json"}[pick_device()]
 RECIPE = Recipe(epochs=2, batch_size=8, rank=16, alpha=32, targets=("attention",), learning_rate=5e-4)
 HEAD_RATE = 1e-3
 RIDGE, BLEND = "TF-IDF + ridge", "blend, nothing trained but its readers"
-WORDS_SHARE = 0.4  # of the ridge in a mixed answer
+MIXES = {"with_ridge": (RIDGE, 0.4), "with_blend": (BLEND, 0.5)}  # with whose answer, and its share in log price
 HELD_OUT, HELD_PARTS = 10, 8  # one of so many items says which pass was best; batches that they are read in
 
 
@@ -286,16 +286,13 @@ def measure(source: str, names: list[str], folds: list[int], jobs: int = 1) -> N
             work[fold] = [pool.submit(baselines, *given), *(pool.submit(answers, *given, name) for name in names)]
         for done, fold in enumerate(folds, 1):
             prices += [item.price for item in asked[fold]]
-            words, blend = work[fold][0].result()
-            for label, guess in zip((RIDGE, BLEND), (words, blend), strict=True):
+            for label, guess in zip((RIDGE, BLEND), work[fold][0].result(), strict=True):
                 guesses.setdefault(label, []).append(guess)
             for name, running in zip(names, work[fold][1:], strict=True):
                 found, cost = running.result()
                 costs[name].append(cost)
                 for label, guess in found.items():
-                    mixed = np.exp((1 - WORDS_SHARE) * np.log(guess) + WORDS_SHARE * np.log(words))
                     guesses.setdefault(label, []).append(guess)
-                    guesses.setdefault(f"{label}, 60 : 40 with the ridge", []).append(mixed)
                 whole = {label: np.concatenate(each) for label, each in guesses.items() if len(each) == done}
                 write(kind_of(source), whole, np.array(prices), costs, folds[:done])
 
@@ -310,21 +307,31 @@ def write(
         if row["catalog"] != catalog or row["read"] not in guesses or row["folds"] != folds[: len(row["folds"])]
     ]  # fmt: skip
     for label, guess in guesses.items():
-        score = evaluate(prices, guess, name=label)
         row: dict[str, Any] = {"catalog": catalog, "read": label, "folds": folds, "n": len(prices)}
-        row |= {"mae": score.mae.value, "rmsle": score.rmsle}
+        row |= scored(label, guess, guesses, prices)
+        if label not in (RIDGE, BLEND):
+            for key, (other, share) in MIXES.items():
+                mixed = np.exp((1 - share) * np.log(guess) + share * np.log(guesses[other]))
+                row[key] = scored(label, mixed, guesses, prices)
         if spent := costs.get(label.split(":")[0]):
             row |= {key: round(np.mean([getattr(cost, key) for cost in spent])) for key in ("seconds", "cpu_seconds")}
             row["peak_bytes"] = max(cost.peak_bytes for cost in spent)
-        for key, reference in (("saved", RIDGE), ("saved_against_blend", BLEND)):
-            if label not in (RIDGE, reference):
-                saved = paired_difference(prices, guess, guesses[reference])
-                row[key] = [saved.value, saved.low, saved.high]
         kept.append(row)
     print(f"{catalog}, folds {folds}: {len(guesses)} readings written", flush=True)
     facts = {"command": "python -m benchmarks.heads SOURCE [WAY …] --folds FOLD …", "machine": this_machine()}
     facts |= {"base": detect().base, "recipe": RECIPE.as_dict(), "threads": torch.get_num_threads()}
     write_json_atomic(PATH, {**facts, "rows": sorted(kept, key=lambda row: (row["catalog"], row["folds"]))})
+
+
+def scored(label: str, guess: np.ndarray, guesses: dict[str, np.ndarray], prices: np.ndarray) -> dict[str, Any]:
+    """The errors of answers in US dollars, and what they save against the ridge's and the blend's, with intervals."""
+    score = evaluate(prices, guess, name=label)
+    found: dict[str, Any] = {"mae": score.mae.value, "rmsle": score.rmsle}
+    for key, reference in (("saved", RIDGE), ("saved_against_blend", BLEND)):
+        if label not in (RIDGE, reference):
+            saved = paired_difference(prices, guess, guesses[reference])
+            found[key] = [saved.value, saved.low, saved.high]
+    return found
 
 
 if __name__ == "__main__":

@@ -72,29 +72,63 @@ def defaults(facts: dict[str, Any]) -> str:
 
 
 def heads(facts: dict[str, Any]) -> str:
-    """What heads trained together with the adapter brought, as a Markdown table."""
+    """What each way of training an adapter reached on each kind of catalog, as Markdown tables, best first."""
+    parts = []
+    for catalog in dict.fromkeys(row["catalog"] for row in facts["rows"]):
+        lines = [
+            "| trained, read from | folds | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
+            "| saved against the blend [95 %] | with the ridge 60 : 40 | half with the blend | the same, saved against "
+            "the blend [95 %] |",
+            "|---" * 10 + "|",
+        ]
+        rows = [row for row in facts["rows"] if row["catalog"] == catalog]
+        for row in sorted(rows, key=lambda row: (-len(row["folds"]), row["mae"])):
+            saved = (_dollars(row[key]) if key in row else "" for key in ("saved", "saved_against_blend"))
+            with_blend = row.get("with_blend", {})
+            cells = (
+                row["read"], ", ".join(str(1 + fold) for fold in row["folds"]), f"{row['n']:,}", *_errors(row), *saved,
+                *(", ".join(_errors(row[mix])) if mix in row else "" for mix in ("with_ridge", "with_blend")),
+                _dollars(with_blend["saved_against_blend"]) if with_blend else "",
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+        parts += [f"**{catalog[0].upper()}{catalog[1:]}**", "", *lines, ""]
+    told = f"{_recipe(facts)} *With*: mixed in log price; error and RMSLE. Machine: {facts['machine']}."
+    return "\n".join([*parts, f"{told} Written by `{facts['command']}`."])
+
+
+def training(facts: dict[str, Any]) -> str:
+    """What some of these ways reached and took, as a Markdown table."""
     lines = [
-        "| folds | trained together, read from | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
-        "| saved against the blend [95 %] | training | CPU time | peak memory |",
-        "|---" * 10 + "|",
+        "| trained, read from | folds | n | mean absolute error | RMSLE | saved against the ridge [95 %] | training "
+        "| CPU time | peak memory |",
+        "|---" * 9 + "|",
     ]
     for row in facts["rows"]:
-        saved = (_dollars(row[key]) if key in row else "" for key in ("saved", "saved_against_blend"))
-        cells = (
-            ", ".join(str(1 + fold) for fold in row["folds"]), row["read"], f"{row['n']}", f"${row['mae']:.2f}",
-            f"{row['rmsle']:.3f}", *saved,
-            *(f"{row[key] / 60:.1f} min" if row.get(key) else "" for key in ("seconds", "cpu_seconds")),
-            human_bytes(row["peak_bytes"]) if "peak_bytes" in row else "",
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    recipe = facts["recipe"]
-    told = (
-        f"Of five folds, four fifths to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on "
-        f"the attention layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
-        f"{recipe['learning_rate']:g}. {facts['threads']} thread; machine: {facts['machine']}. Written by "
-        f"`{facts['command']}`, once for each group of folds and ways."
-    )
+        if row.get("seconds"):
+            cells = (
+                row["read"], ", ".join(str(1 + fold) for fold in row["folds"]), f"{row['n']}", *_errors(row),
+                _dollars(row["saved"]),
+                *(f"{row[key] / 60:.1f} min" if row.get(key) else "" for key in ("seconds", "cpu_seconds")),
+                human_bytes(row["peak_bytes"]) if "peak_bytes" in row else "",
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
+    told = f"{_recipe(facts)} {threads}; machine: {facts['machine']}. Written by `{facts['command']}`."
     return "\n".join([*lines, "", told])
+
+
+def _recipe(facts: dict[str, Any]) -> str:
+    """The settings that a way doesn't change, in words."""
+    recipe = facts["recipe"]
+    return (
+        f"Of five folds, four fifths to learn from; {facts['base']}, LoRA of rank {recipe['rank']} on the attention "
+        f"layers, {recipe['epochs']:g} passes, batch {recipe['batch_size']}, peak learning rate "
+        f"{recipe['learning_rate']:g}, where nothing else is said."
+    )
+
+
+def _errors(row: dict[str, Any]) -> tuple[str, str]:
+    return f"${row['mae']:.2f}", f"{row['rmsle']:.3f}"
 
 
 def _dollars(found: list[float]) -> str:
@@ -107,7 +141,8 @@ ENDS = ("value", "low", "high")
 SECTIONS = {
     "defaults": ("defaults.json", defaults),
     "readers": ("readers.json", readers),
-    "heads": ("heads.json", heads),
+    "heads": ("heads-cuda.json", heads),
+    "training": ("heads.json", training),
 }
 
 

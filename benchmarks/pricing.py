@@ -229,12 +229,17 @@ def ways_table(facts: dict[str, Any]) -> str:
     told = (
         f"{facts['predictor']}, {found['items']} workshop products of {found['tokens']:g} tokens on average with the "
         f"question ({found['generated']} of them for `generate`, whose answer and the digits' greedy read-out agree on "
-        f"{found['same_greedy']}). The bare prefill runs at {found['prefill of matmul peak']:.0%} of what the machine "
-        f"reaches in one large matrix product; {aim} times `generate` would take {_needed(found, aim):.0%}. "
+        f"{found['same_greedy']}). The bare prefill runs at {_share(found['prefill of matmul peak'])} of what the "
+        f"machine reaches in one large matrix product; {aim} times `generate` would take "
+        f"{_share(_needed(found, aim))}. "
         f"Median [least, most] of rounds side by side; seconds {facts['seconds']}, {threads} on {facts['device']}; "
         f"machine: {facts['machine']}. Written by `{facts['command']}`."
     )
     return "\n".join([*lines, "", told])
+
+
+def _share(value: float) -> str:
+    return "less than 1%" if value < 0.01 else f"{value:.0%}"
 
 
 def _needed(found: dict[str, Any], aim: int) -> float:

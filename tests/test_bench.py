@@ -71,7 +71,7 @@ def test_with_a_gpu_both_devices_are_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "can_run", lambda *_, **__: True)
     monkeypatch.setattr("pricelab.profiles.pick_device", lambda: "cuda")
     monkeypatch.setattr(engine, "random_base", lambda shape: pytest.MonkeyPatch.context())
-    monkeypatch.setattr(engine, "measure", lambda base, batch: {"base": base})
+    monkeypatch.setattr(engine, "measure", lambda base, batch: iter([{"base": base}]))
     monkeypatch.setattr(engine, "write_json_atomic", lambda path, facts: written.append(path.name))
     monkeypatch.setattr(engine.subprocess, "run", lambda command, env, **_: started.append((command[-1], env)))
     engine.main()

@@ -167,10 +167,12 @@ def test_the_new_ways_are_scored_beside_ridge_and_blend_over_all_folds_so_far(sm
         "digits and quantiles: digits' median", "digits and quantiles: head",
         "digits and expected price: digits' median", "digits and expected price: digits' expected price",
     }  # fmt: skip
-    assert set(rows) == {heads.RIDGE, heads.BLEND, *reads, *(f"{read}, 60 : 40 with the ridge" for read in reads)}
+    assert set(rows) == {heads.RIDGE, heads.BLEND, *reads}
     assert all(row["folds"] == [0, 1] and row["n"] == 26 and np.isfinite(row["mae"]) for row in rows.values())
     trained = [row for read, row in rows.items() if read not in (heads.RIDGE, heads.BLEND)]
     assert all(row["peak_bytes"] > 0 and len(row["saved"]) == len(row["saved_against_blend"]) == 3 for row in trained)
+    assert all(np.isfinite(row[mix]["mae"]) for row in trained for mix in heads.MIXES)
+    assert not heads.MIXES.keys() & rows[heads.BLEND].keys()
     assert "saved" not in rows[heads.RIDGE] and "saved_against_blend" not in rows[heads.BLEND]
 
 
