@@ -59,7 +59,8 @@ from pricelab.training import load_trainable
 PATH = RESULTS / {"cpu": "heads.json", "cuda": "heads-cuda.json"}[pick_device()]
 RECIPE = Recipe(epochs=2, batch_size=8, rank=16, alpha=32, targets=("attention",), learning_rate=5e-4)
 HEAD_RATE = 1e-3
-RIDGE, BLEND = "TF-IDF + ridge", "blend, nothing trained but its readers"
+RIDGE, BLEND, PLAIN = "TF-IDF + ridge", "blend, nothing trained but its readers", "digits alone: digits' median"
+SAVED = {"saved": RIDGE, "saved_against_blend": BLEND, "saved_against_plain": PLAIN}
 MIXES = {"with_ridge": (RIDGE, 0.4), "with_blend": (BLEND, 0.5)}  # with whose answer, and its share in log price
 HELD_OUT, HELD_PARTS = 10, 8  # one of so many items says which pass was best; batches that they are read in
 
@@ -324,11 +325,11 @@ def write(
 
 
 def scored(label: str, guess: np.ndarray, guesses: dict[str, np.ndarray], prices: np.ndarray) -> dict[str, Any]:
-    """The errors of answers in US dollars, and what they save against the ridge's and the blend's, with intervals."""
+    """The errors of answers in US dollars, and what they save against those of `SAVED`, with intervals."""
     score = evaluate(prices, guess, name=label)
     found: dict[str, Any] = {"mae": score.mae.value, "rmsle": score.rmsle}
-    for key, reference in (("saved", RIDGE), ("saved_against_blend", BLEND)):
-        if label not in (RIDGE, reference):
+    for key, reference in SAVED.items():
+        if label not in (RIDGE, reference) and reference in guesses:
             saved = paired_difference(prices, guess, guesses[reference])
             found[key] = [saved.value, saved.low, saved.high]
     return found
