@@ -6,7 +6,6 @@ A trial is a matter of minutes and leaves no checkpoints, so what is kept is who
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def attempt_once(
     """`ways.attempt_apart`, or the trial of the same settings that ``folder`` holds, which a line says.
 
     Args:
-        way: how; one of `WAYS`, or one with another learning rate.
+        way: how; one of `WAYS`, or one with other learning rates.
         items: what to learn from.
         held_out: split → items to price.
         folder: where trials are kept, one file a way.
@@ -36,7 +35,8 @@ def attempt_once(
     profile = detect()
     base, path = base or profile.compared_base, Path(folder) / f"{way.key}.json"
     settings = {
-        "way": asdict(way), "base": base, "seed": seed, "batch_size": profile.batch_size, "device": pick_device(),
+        "way": [way.key, way.method, way.start, way.learning_rate(len(items))], "base": base, "seed": seed,
+        "batch_size": profile.batch_size, "device": pick_device(),
         "items": _hash(items), "held_out": {split: _hash(found) for split, found in held_out.items()},
         "pricelab": __version__,
     }  # fmt: skip

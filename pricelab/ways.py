@@ -31,8 +31,15 @@ class Way:
     key: str
     words: str  # for tables and legends
     method: str  # of `training.METHODS`
-    learning_rate: float  # the best of those that `python -m benchmarks.ways` tried on validation items
+    rates: Mapping[int, float]  # training items → the best learning rate that `python -m benchmarks.ways` tried there
     start: str  # "base": trained weights; "random": their shape; "small": the shape of `tiny`, a task model
+
+    def learning_rate(self, items: int) -> float:
+        """The peak learning rate for so many training items: the best where rates were tried with as many, or nearly.
+
+        That is the largest number tried that is no larger, or the smallest one.
+        """
+        return self.rates[max((tried for tried in self.rates if tried <= items), default=min(self.rates))]
 
     @property
     def starts(self) -> str:
@@ -50,11 +57,11 @@ class Way:
 WAYS = {
     way.key: way
     for way in (
-        Way("small", "from scratch, 1.1 M", "full", 3e-3, "small"),
-        Way("scratch", "from scratch, the base's shape", "full", 3e-3, "random"),
-        Way("full", "full fine-tuning", "full", 1e-4, "base"),
-        Way("lora", "LoRA", "lora", 1e-3, "base"),
-        Way("qlora", "QLoRA", "qlora", 1e-3, "base"),
+        Way("small", "from scratch, 1.1 M", "full", {200: 3e-3, 600: 3e-3}, "small"),
+        Way("scratch", "from scratch, the base's shape", "full", {200: 3e-3, 600: 3e-4}, "random"),
+        Way("full", "full fine-tuning", "full", {200: 3e-4, 600: 1e-4}, "base"),
+        Way("lora", "LoRA", "lora", {200: 3e-3, 600: 1e-3}, "base"),
+        Way("qlora", "QLoRA", "qlora", {200: 3e-3, 600: 1e-3}, "base"),
     )
 }
 
@@ -109,7 +116,7 @@ def attempt(
     """Train one model on ``items`` and measure everything that `Trial` holds on ``held_out``.
 
     Args:
-        way: how; one of `WAYS`, or one with another learning rate.
+        way: how; one of `WAYS`, or one with other learning rates.
         items: what to learn from.
         held_out: split → items to price.
         seed: of random weights, adapters and the order of items.
@@ -126,7 +133,8 @@ def attempt(
 
     profile = detect()
     base = base or profile.compared_base
-    recipe = Recipe(epochs=passes(len(items)), batch_size=profile.batch_size, learning_rate=way.learning_rate)
+    rate = way.learning_rate(len(items))
+    recipe = Recipe(epochs=passes(len(items)), batch_size=profile.batch_size, learning_rate=rate)
     _warm_up(way.method, items[:TIMED_BATCHES], seed)
     with peak_memory(pick_device()) as peak:
         loaded, model = begin(way, base, recipe, seed)
@@ -141,7 +149,7 @@ def attempt(
         split: [e.estimate for e in pricer.estimate(found, progress=progress)] for split, found in texts.items()
     }
     return Trial(
-        way.key, base, len(items), recipe.epochs, seed, way.learning_rate, parameters=loaded.model.num_parameters(),
+        way.key, base, len(items), recipe.epochs, seed, rate, parameters=loaded.model.num_parameters(),
         trainable=sum(weight.numel() for weight in model.parameters() if weight.requires_grad), seconds=seconds,
         tokens=round(tokens * recipe.epochs), flops=flops, peak_bytes=peak.bytes,
         format_kept=sum(map(follows_format, answers)), asked=len(answers), general_nats=nats,

@@ -17,13 +17,13 @@ def tried(monkeypatch):
     asked = []
 
     def pretended(way, items, held_out, *, seed, base, keep):
-        asked.append((way.key, way.learning_rate, len(items), seed, base))
+        asked.append((way.key, way.learning_rate(len(items)), len(items), seed, base))
         if keep:
             keep.mkdir(exist_ok=True)
             (keep / "adapter_model.safetensors").write_bytes(b"abc")
         estimates = {split: [1 / 3] * len(found) for split, found in held_out.items()}
-        return Trial(way.key, base, len(items), 1.0, seed, way.learning_rate, 9, 1, 0.1, 5, 7.0, 8, 3, 1, 1, 0.2, 0.3,
-                     estimates)  # fmt: skip
+        return Trial(way.key, base, len(items), 1.0, seed, way.learning_rate(len(items)), 9, 1, 0.1, 5, 7.0, 8, 3, 1, 1,
+                     0.2, 0.3, estimates)  # fmt: skip
 
     monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
     monkeypatch.setattr(kept_trials, "attempt_apart", pretended)
@@ -52,7 +52,7 @@ def test_a_second_run_takes_what_is_through_and_trains_the_rest(tried, data, tmp
         {"seed": 1},
         {"base": "smollm2-135m"},
         {"overwrite": True},
-        {"way": 2e-3},
+        {"way": {200: 2e-3}},
         {"train": 4},
         {"test": 2},
         {"batch": 8},
@@ -62,7 +62,7 @@ def test_a_second_run_takes_what_is_through_and_trains_the_rest(tried, data, tmp
 def test_other_settings_are_trained(tried, data, tmp_path, monkeypatch, options):
     items, held_out = data
     attempt_once(LORA, *data, tmp_path)
-    way = replace(LORA, learning_rate=options.pop("way", LORA.learning_rate))
+    way = replace(LORA, rates=options.pop("way", LORA.rates))
     items, held_out = items[: options.pop("train", None)], {"test": held_out["test"][: options.pop("test", None)]}
     if batch := options.pop("batch", 0):
         profile = replace(kept_trials.detect(), batch_size=batch)

@@ -114,7 +114,7 @@ def test_the_recorded_trials_fit_the_catalog_that_ships():
     assert len({(trial.way, trial.items, trial.seed) for trial in many.trials}) == len(many.trials)
     for one in many.trials:
         assert all(1 <= price <= 999 for split in one.estimates for price in one.estimates[split])
-        assert one.learning_rate == WAYS[one.way].learning_rate
+        assert one.learning_rate == WAYS[one.way].learning_rate(one.items)
 
 
 def test_recorded_trials_of_other_items_are_refused():
@@ -126,7 +126,8 @@ def test_recorded_trials_of_other_items_are_refused():
 def test_each_way_has_the_best_of_the_rates_that_were_tried():
     rates = recorded_rates()
     for way in WAYS.values():
-        assert way.learning_rate == rates.best("lora" if way.key == "qlora" else way.key)
+        key = "lora" if way.key == "qlora" else way.key
+        assert way.rates == {items: rates.best(key, items) for items in (200, 600)}
     assert "1e-3: $" in str(rates) and "0.001" not in str(rates)
     assert str(rates).count("← best") == len({(row["way"], row["items"]) for row in rates.rows})
 

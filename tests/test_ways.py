@@ -11,7 +11,18 @@ from pricelab.backbone import padded_width
 from pricelab.profiles import PROFILES
 from pricelab.prompt import answer_tokens
 from pricelab.training import Recipe, encode
-from pricelab.ways import LEAST_PASSES, WAYS, Trial, attempt, attempt_apart, begin, flops_per_token, passes, saved_bytes
+from pricelab.ways import (
+    LEAST_PASSES,
+    WAYS,
+    Trial,
+    Way,
+    attempt,
+    attempt_apart,
+    begin,
+    flops_per_token,
+    passes,
+    saved_bytes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +123,9 @@ def test_weights_are_kept_where_they_are_asked_for(toy_base, tmp_path):
 def test_words_tell_the_ways_apart():
     told = {(way.words, way.starts, way.moves) for way in WAYS.values()}
     assert len(told) == len(WAYS) == len({way.words for way in WAYS.values()})
+
+
+@pytest.mark.parametrize(("items", "rate"), [(1, 3e-3), (200, 3e-3), (599, 3e-3), (600, 1e-3), (10_000, 1e-3)])
+def test_the_rate_is_that_of_the_nearest_fewer_items_that_were_tried(items, rate):
+    way = Way("lora", "LoRA", "lora", {600: 1e-3, 200: 3e-3}, "base")
+    assert way.learning_rate(items) == rate
