@@ -1,12 +1,13 @@
 """The predictor: descriptions in, honest estimates out."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from pricelab import bases, pricer
+from pricelab import bases, pricer, states
 from pricelab.decoding import PRICES_USD
 from pricelab.intervals import Band, Calibration
 from pricelab.pricer import Pricer
@@ -46,8 +47,13 @@ def always(predictor, digit):
     predictor.model.get_output_embeddings().register_forward_hook(shout)
 
 
+@pytest.mark.parametrize(("device", "texts"), [("cpu", 16), ("cuda", 64), ("cuda:1", 64)])
+def test_a_gpu_reads_more_texts_at_once(untuned, device, texts):
+    assert states.batch_size(replace(untuned, base=replace(untuned.base, device=device))) == texts
+
+
 def test_answers_come_in_the_order_of_the_descriptions(untuned, monkeypatch):
-    monkeypatch.setattr("pricelab.states.BATCH_SIZE", 2)
+    monkeypatch.setitem(states.BATCH_SIZES, "cpu", 2)
     together = untuned.estimate(TEXTS)
     alone = [untuned.estimate(text) for text in TEXTS]
     for one, other in zip(together, alone, strict=True):
