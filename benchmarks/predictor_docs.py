@@ -74,40 +74,45 @@ def defaults(facts: dict[str, Any]) -> str:
 
 def heads(facts: dict[str, Any]) -> str:
     """What each way of training an adapter reached on each kind of catalog, as Markdown tables, best first."""
+    groups: dict[tuple[str, tuple[int, ...]], list[dict[str, Any]]] = {}
+    for row in facts["rows"]:
+        groups.setdefault((row["catalog"], tuple(row["folds"])), []).append(row)
     parts = []
-    for catalog in dict.fromkeys(row["catalog"] for row in facts["rows"]):
-        lines = [
-            "| trained, read from | folds | n | mean absolute error | RMSLE | saved against the ridge [95 %] "
-            "| saved against the blend [95 %] | saved against digits alone [95 %] | with the ridge 60 : 40 "
-            "| half with the blend | the same, saved against the blend [95 %] |",
-            "|---" * 11 + "|",
+    for (catalog, folds), rows in sorted(groups.items(), key=lambda group: (group[0][0], -len(group[0][1]))):
+        of = f"{catalog[0].upper()}{catalog[1:]}, folds {', '.join(str(1 + fold) for fold in folds)}"
+        alone = [
+            "| trained, read from | error, RMSLE | saved against the ridge | against the blend "
+            "| against digits alone |",
+            "|---" * 5 + "|",
         ]
-        rows = [row for row in facts["rows"] if row["catalog"] == catalog]
-        for row in sorted(rows, key=lambda row: (-len(row["folds"]), row["mae"])):
+        mixed = [
+            "| mixed in log price | 60 : 40 with the ridge | half with the blend | that, against the blend |",
+            "|---" * 4 + "|",
+        ]
+        for row in sorted(rows, key=lambda row: row["mae"]):
             saved = (_dollars(row[key]) if key in row else "" for key in SAVED)
-            with_blend = row.get("with_blend", {})
-            cells = (
-                row["read"], ", ".join(str(1 + fold) for fold in row["folds"]), f"{row['n']:,}", *_errors(row), *saved,
-                *(", ".join(_errors(row[mix])) if mix in row else "" for mix in ("with_ridge", "with_blend")),
-                _dollars(with_blend["saved_against_blend"]) if with_blend else "",
-            )  # fmt: skip
-            lines.append(f"| {' | '.join(cells)} |")
-        parts += [f"**{catalog[0].upper()}{catalog[1:]}**", "", *lines, ""]
-    told = f"{_recipe(facts)} *With*: mixed in log price; error and RMSLE. Machine: {facts['machine']}."
-    return "\n".join([*parts, f"{told} Written by `{facts['command']}`."])
+            alone.append(f"| {' | '.join((row['read'], _errors(row), *saved))} |")
+            if "with_blend" in row:
+                both = (_errors(row[mix]) for mix in ("with_ridge", "with_blend"))
+                won = _dollars(row["with_blend"]["saved_against_blend"])
+                mixed.append(f"| {' | '.join((row['read'], *both, won))} |")
+        parts += [f"**{of}** (n = {rows[0]['n']:,})", "", *alone, ""]
+        parts += [*mixed, ""] if len(mixed) > 2 else []
+    told = f"{_recipe(facts)} Mean absolute error; what is saved, an item, with 95 % intervals."
+    return "\n".join([*parts, f"{told} Machine: {facts['machine']}. Written by `{facts['command']}`."])
 
 
 def training(facts: dict[str, Any]) -> str:
     """What some of these ways reached and took, as a Markdown table."""
     lines = [
-        "| trained, read from | folds | n | mean absolute error | RMSLE | saved against the ridge [95 %] | training "
-        "| CPU time | peak memory |",
-        "|---" * 9 + "|",
+        "| trained, read from | folds | n | error, RMSLE | saved against the ridge [95 %] | training | CPU time "
+        "| peak memory |",
+        "|---" * 8 + "|",
     ]
     for row in facts["rows"]:
         if row.get("seconds"):
             cells = (
-                row["read"], ", ".join(str(1 + fold) for fold in row["folds"]), f"{row['n']}", *_errors(row),
+                row["read"], ", ".join(str(1 + fold) for fold in row["folds"]), f"{row['n']}", _errors(row),
                 _dollars(row["saved"]),
                 *(f"{row[key] / 60:.1f} min" if row.get(key) else "" for key in ("seconds", "cpu_seconds")),
                 human_bytes(row["peak_bytes"]) if "peak_bytes" in row else "",
@@ -128,8 +133,8 @@ def _recipe(facts: dict[str, Any]) -> str:
     )
 
 
-def _errors(row: dict[str, Any]) -> tuple[str, str]:
-    return f"${row['mae']:.2f}", f"{row['rmsle']:.3f}"
+def _errors(row: dict[str, Any]) -> str:
+    return f"${row['mae']:.2f}, {row['rmsle']:.3f}"
 
 
 def _dollars(found: list[float]) -> str:
