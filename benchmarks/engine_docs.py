@@ -198,6 +198,7 @@ SECTIONS = {
     "engine on a GPU": ("engine-cuda.json", comparison),
     "large batches on a GPU": ("engine-cuda-large.json", comparison),
     "losses": ("engine-cpu.json", losses),
+    "losses on a GPU": ("engine-cuda.json", losses),
     "profile": ("engine-profile.json", profile),
     "limits": ("engine-profile.json", limits),
     "attention": ("attention.json", attention),

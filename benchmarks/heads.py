@@ -37,7 +37,7 @@ import torch
 from benchmarks.expected_price import expected_log_price, states_with_prefixes
 from benchmarks.price_heads import Head, Histogram, ProbeFirst, Quantiles, Regression
 from benchmarks.readers import FOLDS, items_of, kind_of
-from benchmarks.results import RESULTS
+from benchmarks.results import results_of
 from pricelab.backbone import autocast, head_logits, hidden_states
 from pricelab.baselines import TfidfRidge
 from pricelab.baselines.rows import to_usd
@@ -56,7 +56,6 @@ from pricelab.recipe import Recipe
 from pricelab.states import pooled_states, poolings
 from pricelab.training import load_trainable
 
-PATH = RESULTS / {"cpu": "heads.json", "cuda": "heads-cuda.json"}[pick_device()]
 RECIPE = Recipe(epochs=2, batch_size=8, rank=16, alpha=32, targets=("attention",), learning_rate=5e-4)
 HEAD_RATE = 1e-3
 RIDGE, BLEND, PLAIN = "TF-IDF + ridge", "blend, nothing trained but its readers", "digits alone: digits' median"
@@ -179,7 +178,7 @@ def trained(items: list[Item], way: Way, seed: int = 0) -> Trained:
     precise = functools.partial(autocast, base.device, pick_precision(base.device)[0])
     for number in range(1, passes + 1):
         model.train()
-        for batch in batches(dice, [examples[i] for i in learned]):
+        for batch in batches(dice, [examples[i] for i in learned], recipe.batch_size):
             with precise():
                 loss, target, states, ends = loss_of(learned[batch], way)
                 if head is not None:
@@ -212,9 +211,9 @@ def put(weights: Sequence[Any], values: Sequence[Any]) -> None:
         weight.data.copy_(value)
 
 
-def batches(dice: np.random.Generator, examples: list) -> list[np.ndarray]:
+def batches(dice: np.random.Generator, examples: list, size: int) -> list[np.ndarray]:
     """Batches of similar length, in random order."""
-    size, order = RECIPE.batch_size, dice.permutation(len(examples))
+    order = dice.permutation(len(examples))
     chunks = [order[start : start + 25 * size] for start in range(0, len(order), 25 * size)]
     found = []
     for chunk in chunks:
@@ -233,8 +232,8 @@ def answers(train: list[Item], texts: list[str], name: str) -> tuple[dict[str, n
         spoken.append(said(made, way, texts))
         costs.append(Cost(made.seconds, made.cpu_seconds, peak.bytes))
     mean = {read: np.exp(np.mean([np.log(one[read]) for one in spoken], axis=0)) for read in spoken[0]}
-    seconds, cpu_seconds, peaks = zip(*((c.seconds, c.cpu_seconds, c.peak_bytes) for c in costs), strict=True)
-    cost = Cost(sum(seconds), sum(cpu_seconds), max(peaks))
+    seconds, cpu_seconds = sum(cost.seconds for cost in costs), sum(cost.cpu_seconds for cost in costs)
+    cost = Cost(seconds, cpu_seconds, max(cost.peak_bytes for cost in costs))
     return {f"{name}: {read}": guess for read, guess in mean.items()}, cost
 
 
@@ -302,7 +301,8 @@ def write(
     catalog: str, guesses: dict[str, np.ndarray], prices: np.ndarray, costs: dict[str, list[Cost]], folds: list[int]
 ) -> None:
     """Score answers to the items of ``folds`` of a catalog and note them; costs are by way, one a fold."""
-    kept = read_json(PATH)["rows"] if PATH.is_file() else []
+    path = results_of("heads")
+    kept = read_json(path)["rows"] if path.is_file() else []
     kept = [
         row for row in kept
         if row["catalog"] != catalog or row["read"] not in guesses or row["folds"] != folds[: len(row["folds"])]
@@ -321,7 +321,7 @@ def write(
     print(f"{catalog}, folds {folds}: {len(guesses)} readings written", flush=True)
     facts = {"command": "python -m benchmarks.heads SOURCE [WAY …] --folds FOLD …", "machine": this_machine()}
     facts |= {"base": detect().base, "recipe": RECIPE.as_dict(), "threads": torch.get_num_threads()}
-    write_json_atomic(PATH, {**facts, "rows": sorted(kept, key=lambda row: (row["catalog"], row["folds"]))})
+    write_json_atomic(path, {**facts, "rows": sorted(kept, key=lambda row: (row["catalog"], row["folds"]))})
 
 
 def scored(label: str, guess: np.ndarray, guesses: dict[str, np.ndarray], prices: np.ndarray) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import RESULTS, ROOT, can_run, spread, with_section
+from benchmarks.results import RESULTS, ROOT, can_run, results_of, spread, with_section
 from pricelab.costs.peak import apart
 from pricelab.costs.units import human_bytes
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
@@ -168,7 +168,7 @@ def measure(
     from pricelab import load_catalog
     from pricelab.profiles import pick_device
 
-    path = path or {"cpu": PATH, "cuda": GPU_PATH}[pick_device()]
+    path = path or results_of("pricing")
     facts: dict[str, Any] = read_json(path) if path.is_file() else {}
     facts |= {"command": "python -m benchmarks.pricing", "machine": this_machine()}
     pricer = predictor(base)

@@ -49,6 +49,13 @@ def measure(base: str = BASE) -> Path:
     return path
 
 
+def results_of(name: str) -> Path:
+    """Where a benchmark that runs on either device writes: ``name.json``, on a GPU ``name-cuda.json``."""
+    from pricelab.profiles import pick_device
+
+    return RESULTS / f"{name}{'-cuda' if pick_device() == 'cuda' else ''}.json"
+
+
 def can_run(what: str, *bases: str, packages: Sequence[str] = ()) -> bool:
     """Whether this machine has, or can download, what a benchmark takes; if not, say what it lacks."""
     from pricelab.base_files import locate

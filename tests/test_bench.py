@@ -6,7 +6,7 @@ import re
 import pytest
 
 from benchmarks import attention, engine, engine_profile, memory, pricing, results, widget_latency
-from benchmarks.results import ROOT, can_run
+from benchmarks.results import ROOT, can_run, results_of
 from pricelab import base_files, normalise
 from pricelab.files import read_json, write_json_atomic
 
@@ -118,3 +118,9 @@ def test_every_table_is_written_again_at_the_end():
     assert set(COMMANDS[-len(pages) - 1 : -1]) == pages and COMMANDS[-1] == "benchmarks.results --readme"
     for command in COMMANDS:
         assert importlib.util.find_spec(command.split()[0]), command
+
+
+@pytest.mark.parametrize(("device", "file"), [("cpu", "heads.json"), ("cuda", "heads-cuda.json")])
+def test_a_gpus_results_have_a_file_of_their_own(monkeypatch, device, file):
+    monkeypatch.setattr("pricelab.profiles.pick_device", lambda: device)
+    assert results_of("heads").name == file

@@ -8,9 +8,10 @@ import pytest
 import torch
 from every_price import brute_force
 
-from benchmarks import heads
+from benchmarks import heads, results
 from benchmarks.expected_price import expected_log_price, price_chances, states_with_prefixes
 from benchmarks.price_heads import LEVELS, MEDIAN, Histogram, ProbeFirst, Quantiles, Regression, pinball
+from benchmarks.results import results_of
 from pricelab.backbone import hidden_states
 from pricelab.decoding import PRICES_USD
 from pricelab.examples import IGNORED, collate, encode
@@ -150,7 +151,7 @@ def small(monkeypatch, tmp_path, toy_catalog):
     """The benchmark on the tiny base, results in a folder of the test, nothing in a process of its own."""
     monkeypatch.setenv("PRICELAB_PROFILE", "smoke")
     monkeypatch.setattr(heads, "RECIPE", Recipe(epochs=1, batch_size=8, rank=4, targets=("attention",)))
-    monkeypatch.setattr(heads, "PATH", tmp_path / "heads.json")
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(heads, "processes", lambda jobs: ThreadPoolExecutor(1))
     file = tmp_path / "catalog.csv"
     with file.open("w", encoding="utf-8", newline="") as out:
@@ -162,7 +163,7 @@ def small(monkeypatch, tmp_path, toy_catalog):
 
 def test_the_new_ways_are_scored_beside_ridge_and_blend_over_all_folds_so_far(small, one_thread):
     heads.measure(str(small), ["digits and quantiles", "digits and expected price"], [0, 1])
-    rows = {row["read"]: row for row in read_json(heads.PATH)["rows"]}
+    rows = {row["read"]: row for row in read_json(results_of("heads"))["rows"]}
     reads = {
         "digits and quantiles: digits' median", "digits and quantiles: head",
         "digits and expected price: digits' median", "digits and expected price: digits' expected price",
@@ -178,7 +179,7 @@ def test_the_new_ways_are_scored_beside_ridge_and_blend_over_all_folds_so_far(sm
 
 def test_a_changed_recipe_and_averaged_weights_are_scored_too(small, one_thread):
     heads.measure(str(small), ["digits alone, rank 4", "digits alone, 3 passes"], [0])
-    rows = {row["read"]: row for row in read_json(heads.PATH)["rows"]}
+    rows = {row["read"]: row for row in read_json(results_of("heads"))["rows"]}
     final, mean = (rows[f"digits alone, 3 passes: digits' median{more}"] for more in ("", ", averaged weights"))
     assert "digits alone, rank 4: digits' median" in rows
     assert final["mae"] != mean["mae"] and final["seconds"] == mean["seconds"]
@@ -186,9 +187,9 @@ def test_a_changed_recipe_and_averaged_weights_are_scored_too(small, one_thread)
 
 def test_several_seeds_cost_their_sum_and_other_catalogs_keep_their_rows(small, one_thread):
     other = {"catalog": "workshop", "read": "digits alone, 3 seeds: digits' median", "folds": [0]}
-    write_json_atomic(heads.PATH, {"rows": [other]})
+    write_json_atomic(results_of("heads"), {"rows": [other]})
     heads.measure(str(small), ["digits alone", "digits alone, 3 seeds"], [0])
-    rows = {(row["catalog"], row["read"]): row for row in read_json(heads.PATH)["rows"]}
+    rows = {(row["catalog"], row["read"]): row for row in read_json(results_of("heads"))["rows"]}
     assert rows["workshop", other["read"]] == other
     one, three = (
         rows["a file of real listings", f"{name}: digits' median"] for name in ("digits alone", "digits alone, 3 seeds")
@@ -200,9 +201,8 @@ def test_the_weights_are_those_of_the_pass_that_read_held_out_items_best(small, 
     monkeypatch.setattr(heads, "RECIPE", Recipe(epochs=1, batch_size=8, rank=4, targets=("attention",)))
     seen = []
     monkeypatch.setattr(heads, "put", lambda weights, values: seen.append((weights, values)))
-    way = heads.Way(
-        digits=1.0, changes={"epochs": 3, "learning_rate": 0.5}, stop=True
-    )  # so high that it only gets worse
+    too_high = {"epochs": 3, "learning_rate": 0.5}  # it gets worse after a while
+    way = heads.Way(digits=1.0, changes=too_high, stop=True)
     made = heads.trained(list(toy_catalog["train"][:30]), way)
     ((weights, best),) = seen
     assert list(made.held) == [1, 2, 3] and min(made.held, key=made.held.get) < 3
