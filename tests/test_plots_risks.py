@@ -47,6 +47,13 @@ def test_forgetting_draws_factors_left_and_price_errors_right():
     assert left.get_xscale() == left.get_yscale() == right.get_xscale() == "log"
 
 
+def test_the_error_of_always_naming_one_price_is_a_line_on_the_right():
+    figure = risks.forgetting([trial("lora", 1e-3)], prices=[20.0, 60.0], constant=30.0)
+    left, right = (lines(axes) for axes in figure.axes)
+    assert list(right["always the median price"].get_ydata()) == [20, 20]
+    assert "always the median price" not in left
+
+
 def test_factors_beyond_the_axis_stand_at_its_edge_with_their_number():
     recorded = [trial("lora", 1e-2, lost=13.0), trial("full", 1e-3, lost=1.0), trial("qlora", 1e-2, lost=12.0)]
     left = risks.forgetting(recorded, prices=[20.0, 60.0]).axes[0]

@@ -140,7 +140,7 @@ METHODS = (
     Method(
         "fine-tune",
         {"compute": "laptop"},
-        "LoRA on a small 16-bit base. QLoRA saves little memory at that size, and costs time.",
+        "LoRA on a small 16-bit base. QLoRA saves nothing worth having at that size.",
     ),
     Method(
         "fine-tune",

@@ -68,7 +68,9 @@ def two_losses(
     return finished(axes)
 
 
-def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Sequence["Trial"] = ()) -> "Figure":
+def forgetting(
+    recorded: Sequence["Trial"], prices: Sequence[float], live: Sequence["Trial"] = (), constant: float | None = None
+) -> "Figure":
     """Perplexity on general English after over before, and the price error, against the learning rate.
 
     Factors above `CUT` stand at the edge of the axis, with their number.
@@ -77,6 +79,7 @@ def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Seque
         recorded: trials; those with general texts mixed in are drawn hollow.
         prices: true prices of the items that the recorded trials priced, US dollars.
         live: trials made just now, drawn as stars on the left panel only: they may have priced other items.
+        constant: US dollars; a line on the right panel shows the error of naming this price for every item.
     """
     figure, (left, right) = panels(columns=2)
     new_axes(left, "What was forgotten", "peak learning rate (log scale)", "perplexity, after ÷ before")
@@ -102,6 +105,9 @@ def forgetting(recorded: Sequence["Trial"], prices: Sequence[float], live: Seque
     for trial in live:
         star: dict[str, Any] = {"color": "black", "markersize": 15, "label": f"{NAMES[trial.method]}, here and now"}
         left.plot(trial.learning_rate, min(trial.times.value, CUT), "*", zorder=5, **star)
+    if constant is not None:
+        error = float(np.abs(constant - np.array(prices)).mean())
+        right.axhline(error, color="black", linewidth=1.2, linestyle="--", label="always the median price")
     _beyond(left, [*recorded, *live])
     left.axhline(1, color="black", linewidth=1.2, linestyle=":")
     left.set_yscale("log")
