@@ -41,8 +41,13 @@ class Blend:
     calibration: Calibration | None = None
 
     @classmethod
-    def fit(cls, states: np.ndarray, prices: np.ndarray, words: np.ndarray, seed: int = 0) -> "Blend":
+    def fit(
+        cls, states: np.ndarray, prices: np.ndarray, words: np.ndarray, seed: int = 0,
+        texts: Sequence[str] | None = None,
+    ) -> "Blend":  # fmt: skip
         """Learn from B items: their states, prices, and the log prices (B,) of a ridge out of fold.
+
+        ``seed`` and ``texts`` are of the folds, as in `Probe.fit`.
 
         Raises:
             ValueError: too few items for a cross-validation.
@@ -50,7 +55,7 @@ class Blend:
         if len(prices) < MIN_ROWS:
             raise ValueError(f"a blend needs at least {MIN_ROWS} items for its cross-validation, got {len(prices)}")
         log_price = np.log(prices)
-        probe = Probe().fit(states, log_price, seed)
+        probe = Probe().fit(states, log_price, seed, texts)
         assert probe.held_out is not None
         errors = [np.abs(w * probe.held_out + (1 - w) * words - log_price).mean() for w in WEIGHTS]
         weight = float(WEIGHTS[int(np.argmin(errors))])
@@ -114,5 +119,6 @@ def fit_blend(
     assert ridge.held_out is not None and len(ridge.held_out) == len(items)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(items))[:ITEMS])
     drawn = [items[row] for row in chosen]
-    states = pooled_states(pricer.bare, [item.text for item in drawn], progress)
-    return Blend.fit(states, np.array([item.price for item in drawn]), ridge.held_out[chosen], seed)
+    texts = [item.text for item in drawn]
+    states = pooled_states(pricer.bare, texts, progress)
+    return Blend.fit(states, np.array([item.price for item in drawn]), ridge.held_out[chosen], seed, texts)

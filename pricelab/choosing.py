@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from pricelab.baselines import CategoryMedian, ConstantPrice, NearestNeighbour, TfidfRidge
+from pricelab.baselines.tuning import FOLDS, folds
 from pricelab.catalog import Item
 from pricelab.evaluation import Score, evaluate
 from pricelab.show import html_table, text_table
 
-FOLDS = 5
 QUICK: tuple[Callable[[], Any], ...] = (ConstantPrice, CategoryMedian, NearestNeighbour, TfidfRidge)
 
 
@@ -73,9 +73,7 @@ def choose_baseline(
 
 def _cross_validated(make: Callable[[], Any], items: Sequence[Item], seed: int) -> np.ndarray:
     """(B,) prices, each from a model that was fitted without the item's fold."""
-    from sklearn.model_selection import KFold
-
     prices = np.empty(len(items))
-    for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(prices):
+    for train, test in folds([item.text for item in items], seed):
         prices[test] = make().fit([items[i] for i in train]).predict([items[i] for i in test])
     return prices

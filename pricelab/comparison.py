@@ -80,13 +80,13 @@ def compare_file(
 
     Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. How the
     file is read is said as to `load_catalog`; where nothing is said of prices, those that the predictor can answer with
-    are judged.
+    are judged, and any others from the range that it learned from.
 
     Raises:
         ValueError: the file can't be read, has no usable row, or holds prices in another currency than US dollars.
     """
     reading: dict[str, Any] = {"columns": columns, "currency": currency, "decimal": decimal}
-    limits = price_range or pricer.price_format.range
+    limits = price_range or _judged(pricer)
     items, report = load_items(path, **reading, price_range=limits)
     if report.currency != "USD":
         raise ValueError(f"{path} is in {report.currency}, but the predictor answers in US dollars; convert the prices")
@@ -99,6 +99,13 @@ def compare_file(
             raise ValueError(f"{path}: none of the {len(unseen):,} rows that the predictor hasn't seen is in {limits}")
         words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
     return compare(pricer, items, progress=progress), words
+
+
+def _judged(pricer: Pricer) -> tuple[float, float]:
+    """The lowest and the highest price that are judged where nothing is said: what it can write or has learned."""
+    low, high = pricer.price_format.range
+    least, most = (pricer.manifest and pricer.manifest.data.get("price_range")) or (low, high)
+    return min(low, least), max(high, most)
 
 
 def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -> tuple[Item, ...]:

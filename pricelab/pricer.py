@@ -6,7 +6,7 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -165,7 +165,7 @@ class Pricer:
         low, high = raw_interval(distribution, prices=prices)
         if calibration is not None:
             low, high = calibration.widen(low, high, median)
-        lowest, highest = self.price_format.range
+        lowest, *_, highest = self.price_format.edges  # what is written as the lowest price may be half a step cheaper
         low, high = np.minimum(low, median).clip(min=lowest), np.maximum(high, median).clip(max=highest)
         warnings = [self._warning(was_cut, m) for (_, was_cut), m in zip(prompts, median, strict=True)]
         columns = zip(median, low, high, distribution, warnings, unread, strict=True)
@@ -234,12 +234,14 @@ def labelled(model: Any) -> str:
 
 
 def _texts(descriptions: Sequence[str]) -> list[str]:
-    if isinstance(descriptions, str) or not isinstance(descriptions, Iterable):
+    if isinstance(descriptions, str | Mapping) or not isinstance(descriptions, Iterable):
         raise ValueError(f"expected a list of descriptions, got {type(descriptions).__name__} ({descriptions!r})")
     texts = list(descriptions)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"description {row} is {type(text).__name__} ({text!r}), expected text")
+        if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"description {row} ({text!r}) holds half a character (a lone surrogate); decode it again")
     return [text.strip() for text in texts]
 
 

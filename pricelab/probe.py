@@ -9,6 +9,7 @@ Introduced in notebook 10.
 Notation: B texts, P poolings of states with dim numbers each, F = P·dim features, S support vectors.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -35,8 +36,14 @@ class Probe:
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)  # see `ARRAYS`
     held_out: np.ndarray | None = field(default=None, repr=False)  # (B,) log prices out of fold; after `fit` only
 
-    def fit(self, states: np.ndarray, log_price: np.ndarray, seed: int = 0) -> "Probe":
-        """Learn from pooled states (P, B, dim) and natural logarithms of prices (B,); ``seed`` draws the folds."""
+    def fit(
+        self, states: np.ndarray, log_price: np.ndarray, seed: int = 0, texts: Sequence[str] | None = None
+    ) -> "Probe":
+        """Learn from pooled states (P, B, dim) and natural logarithms of prices (B,).
+
+        ``seed`` draws the folds. ``texts`` (B,) are what the states are of, where one may stand there twice: a fold has
+        all rows of a text or none.
+        """
         flat = _flat(states)
         mean, scale = flat.mean(0), flat.std(0) + 1e-6
         features = ((flat - mean) / scale).astype(np.float16)  # as they are kept
@@ -51,20 +58,24 @@ class Probe:
                 for _, cost, width in settings
             ])  # fmt: skip
 
-        names, held_out = [name for name, *_ in settings], out_of_fold(len(settings), log_price, seed, predict)
+        names, apart = [name for name, *_ in settings], texts or [str(row) for row in range(len(log_price))]
+        held_out = out_of_fold(len(settings), apart, seed, predict)
         self.cv_log_rmse = errors_of(names, log_price, held_out)
         place = names.index(best(self.cv_log_rmse))
         _, self.cost, self.width = settings[place]
         self.held_out = held_out[place]
         model = _svr(self.cost).fit(kernels[self.width], log_price)
+        support, dual = model.support_, model.dual_coef_[0]
+        if len(support) < 2:  # prices all but equal: the intercept says it, and all items tell what is like them
+            support, dual = np.arange(len(log_price)), np.bincount(support, dual, len(log_price))
         self.arrays = {
-            "mean": mean.astype(np.float32), "scale": scale.astype(np.float32), "support": features[model.support_],
-            "dual": model.dual_coef_[0].astype(np.float32), "intercept": model.intercept_.astype(np.float32),
+            "mean": mean.astype(np.float32), "scale": scale.astype(np.float32), "support": features[support],
+            "dual": dual.astype(np.float32), "intercept": model.intercept_.astype(np.float32),
             "range": np.array([log_price.min(), log_price.max()], np.float32),
         }  # fmt: skip
         np.fill_diagonal(distances, np.inf)  # an item is no neighbour of itself
-        apart = _root_mean(distances[:, model.support_].min(1), flat.shape[1])
-        self.arrays["reach"] = np.array([LENIENCE * np.quantile(apart, RAREST)], np.float32)
+        nearest = _root_mean(distances[:, support].min(1), flat.shape[1])
+        self.arrays["reach"] = np.array([LENIENCE * np.quantile(nearest, RAREST)], np.float32)
         return self
 
     def log_price(self, states: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from pricelab import edits
 from pricelab.intervals import LEVEL, quantile
 from pricelab.items import Item, one_line
 from pricelab.plots.style import usd
+from pricelab.pricer import BLEND
 from pricelab.show import html_table, text_table
 
 NEIGHBOURS = 5
@@ -122,9 +123,11 @@ def explain(
         neighbours: how many to show.
 
     Raises:
-        ValueError: a text with nothing to price.
+        ValueError: a text with nothing to price, changes that are no mapping, or a negative number of neighbours.
     """
-    text = text.strip()
+    text = _text(text)
+    if neighbours < 0:
+        raise ValueError(f"neighbours={neighbours!r} is no number of items to show; give 0 or more")
     around = nearest_in_words(pricer, text, train_items, max(CANDIDATES, neighbours))
     if changes is None:
         changes = edits.changes(text, [item.brand for item in around if item.brand])
@@ -148,13 +151,21 @@ def what_if(pricer: Any, text: str, changes: Mapping[str, str]) -> WhatIf:
     """What changes of ``text`` (name → changed text) would do to its price; it reads them, and up to 5 texts more.
 
     Raises:
-        ValueError: a text with nothing to price.
+        ValueError: a text with nothing to price, or changes that are no mapping.
     """
-    return _read(pricer, text.strip(), [], changes)[0]
+    return _read(pricer, _text(text), [], changes)[0]
+
+
+def _text(text: str) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"expected a description as text, got {type(text).__name__} ({text!r})")
+    return text.strip()
 
 
 def _read(pricer: Any, text: str, shorter: list[str], changes: Mapping[str, str]) -> tuple[WhatIf, np.ndarray]:
     """All estimates in one batch; beside the changes, the effects of what the ``shorter`` texts leave out."""
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"expected changes as name → changed text, got {type(changes).__name__} ({changes!r})")
     said = edits.reworded(text)
     answers = pricer.estimate([text, *shorter, *said, *changes.values()])
     if np.isnan(answers[0].estimate):
@@ -170,6 +181,7 @@ def _read(pricer: Any, text: str, shorter: list[str], changes: Mapping[str, str]
 def nearest(pricer: Any, text: str, items: Sequence[Item], count: int = NEIGHBOURS) -> list[Neighbour]:
     """The ``count`` items whose hidden states are most like the text's, the most similar first; all items are read.
 
+    They are states of the model that answers: with the adapter for digits, of the frozen base for a blend.
     States are the last layer's, averaged over the tokens, each dimension standardised over the items; the measure is
     their cosine.
     """
@@ -177,7 +189,8 @@ def nearest(pricer: Any, text: str, items: Sequence[Item], count: int = NEIGHBOU
 
     if not items:
         return []
-    states = pooled_states(pricer, [text, *(item.text for item in items)])[0]
+    reader = pricer.bare if pricer.read_out == BLEND else pricer
+    states = pooled_states(reader, [text, *(item.text for item in items)])[0]
     spread = states[1:].std(0)
     scaled = (states - states[1:].mean(0)) / np.where(spread > 0, spread, 1)
     scaled /= np.linalg.norm(scaled, axis=1, keepdims=True).clip(1e-12)

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from pricelab.baselines import (
@@ -18,6 +20,7 @@ from pricelab.baselines import (
 )  # fmt: skip
 from pricelab.baselines.hidden import pooled_states
 from pricelab.baselines.rows import bounds_of, to_usd
+from pricelab.baselines.tuning import folds
 from pricelab.catalog import Item
 from pricelab.pricer import Pricer
 
@@ -192,6 +195,36 @@ def test_the_nearest_neighbour_of_a_known_text_is_itself():
     model = NearestNeighbour().fit(texts, prices)
     assert model.k in (1, 2, 3, 5) and model.predict(texts).tolist() == prices
     assert model.predict(["¿?"]).tolist() == [20.0]  # shares nothing: the median of all
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=40), st.integers(0, 99))
+def test_a_fold_has_all_rows_of_a_text_or_none_and_each_row_is_held_out_once(texts, seed):
+    if len(set(texts)) < 2:
+        with pytest.raises(ValueError, match="rows have the same text"):
+            list(folds(texts, seed))
+        return
+    parts = list(folds(texts, seed))
+    assert sorted(row for _, test in parts for row in test) == list(range(len(texts)))
+    for train, test in parts:
+        assert not {texts[row] for row in train} & {texts[row] for row in test}
+        assert sorted([*train, *test]) == list(range(len(texts)))
+
+
+def test_texts_that_all_differ_are_cut_as_by_scikit_learn():
+    from sklearn.model_selection import KFold
+
+    expected = KFold(5, shuffle=True, random_state=3).split(np.arange(23))
+    for mine, its in zip(folds([f"text {row}" for row in range(23)], 3), expected, strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(mine, its, strict=True))
+
+
+@pytest.mark.parametrize("model", [TfidfRidge, NearestNeighbour])
+def test_a_text_that_stands_there_several_times_is_not_known_by_heart_when_it_is_held_out(model):
+    rng = np.random.default_rng(0)
+    texts, prices = [f"{rng.integers(1e9)} {rng.integers(1e9)}" for _ in range(40)], np.exp(rng.normal(3, 1, 40))
+    found = model().fit(texts * 4, [*prices] * 4)  # nothing in a text tells its price
+    assert min(found.cv_log_rmse.values()) > 0.8 * np.log(prices).std()
 
 
 def test_trees_without_categories_and_with_new_ones(fitted):

@@ -1,6 +1,7 @@
 """Which prices are written: labels that are read back, the format a catalog needs, runs from a file to an answer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,6 +217,8 @@ def test_the_rows_that_can_be_written_are_evaluated_and_of_ones_own_file_the_uns
     assert comparison.scores[0].n == 20 and "20 × price below $1" in words
     assert "--price-range LOW HIGH" in words and "price_range=(low, high)" in words
     assert compare_file(pricer, other, price_range=(0.01, 1))[0].scores[0].n == 20
+    learned = replace(pricer.manifest, data={**pricer.manifest.data, "price_range": [0.3, 500.0]})
+    assert compare_file(replace(pricer, manifest=learned), other)[0].scores[0].n == 40  # it learned cheap ones
     seen = next(item.price for item in catalog["train"] if item.price not in {i.price for i in catalog["test"]})
     with pytest.raises(ValueError, match="none of the .* rows that the predictor hasn't seen"):
         compare_file(pricer, file, price_range=(seen, seen))

@@ -79,6 +79,8 @@ def test_nothing_to_price_is_no_number_and_says_so(untuned):
         ([b"lamp"], "description 0 is bytes"),
         (None, "expected a list of descriptions, got NoneType"),
         (24, "expected a list of descriptions, got int"),
+        ({"lamp": 1}, "expected a list of descriptions, got dict"),
+        (["lamp", "\ud800 lamp"], "description 1 .* holds half a character"),
     ],
 )
 def test_what_is_not_text_is_refused_in_words(untuned, given, words):
@@ -123,7 +125,7 @@ def test_an_interval_stays_within_the_prices_that_can_be_answered(untuned):
     import dataclasses
 
     found = dataclasses.replace(untuned, calibration=Calibration(20.0, n=50)).estimate("lamp")
-    assert (found.low, found.high) == (1, 999)
+    assert (found.low, found.high) == (0.5, 999.5)  # which are written as 1 and 999
 
 
 def test_a_long_description_is_cut_with_a_warning(untuned):

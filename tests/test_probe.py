@@ -78,3 +78,24 @@ def test_the_reach_is_that_of_the_training_items_among_each_other_and_a_quarter_
     apart = np.sqrt(((features[:, None] - probe.arrays["support"].astype(float)[None]) ** 2).mean(2))
     apart[apart < 0.01] = np.inf  # an item is no neighbour of itself
     assert probe.arrays["reach"][0] == pytest.approx(1.25 * np.quantile(apart.min(1), 0.99), rel=0.01)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.05])
+def test_prices_that_are_all_but_equal_are_learned_too(gap):
+    states, _ = made_up(60)
+    log_price = np.log(20.0) + gap * (np.arange(60) % 2)
+    probe = Probe().fit(states, log_price)
+    new = made_up(20, seed=1)[0]
+    np.testing.assert_allclose(probe.log_price(new), log_price.mean(), atol=0.05)
+    assert all(np.isfinite(array).all() for array in probe.arrays.values())
+    assert (probe.novelty(new + np.float32(9)) > probe.arrays["reach"][0]).all()
+
+
+def test_a_text_that_stands_there_several_times_is_not_known_by_heart_when_it_is_held_out():
+    states, _ = made_up(60)
+    log_price = np.random.default_rng(1).normal(3, 1, 60)  # nothing in the states tells it
+    states, log_price = np.concatenate([states] * 4, axis=1), np.tile(log_price, 4)
+    known = Probe().fit(states, log_price)
+    honest = Probe().fit(states, log_price, texts=[str(row % 60) for row in range(240)])
+    spread = log_price.std()
+    assert min(known.cv_log_rmse.values()) < 0.5 * spread < 0.9 * spread < min(honest.cv_log_rmse.values())

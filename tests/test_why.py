@@ -1,5 +1,6 @@
 """Why this price: effects equal differences of estimates, neighbours are near, and nothing unescaped reaches HTML."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from pricelab.intervals import quantile
 from pricelab.items import Item
 from pricelab.plots.why import change_effects, phrase_effects
 from pricelab.pricer import Pricer
-from pricelab.why import Change, Neighbour, Phrase, Why, explain, nearest, nearest_in_words
+from pricelab.why import Change, Neighbour, Phrase, Why, explain, nearest, nearest_in_words, what_if
 
 EVIL = "<script>alert(1)</script> & $5 or $6"
 
@@ -125,3 +126,26 @@ def test_an_item_without_changes_or_phrases_still_draws():
 
     for draw in (phrase_effects, change_effects):
         assert renders(lambda draw=draw: draw(replace(made(), phrases=(), changes=())), no_y_label=True)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda pricer: explain(pricer, None), "expected a description as text, got NoneType"),
+        (lambda pricer: what_if(pricer, 24, {}), "expected a description as text, got int"),
+        (lambda pricer: what_if(pricer, "lamp", ["red lamp"]), "expected changes as name → changed text, got list"),
+        (lambda pricer: explain(pricer, "lamp", neighbours=-1), "neighbours=-1 is no number of items"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_words(pricer, ask, words):
+    with pytest.raises(ValueError, match=words):
+        ask(pricer)
+
+
+def test_neighbours_are_those_of_the_model_that_answers(pricer, toy_catalog):
+    items = toy_catalog["train"][:40]
+    blended = replace(pricer, blend=object(), read_out="blend")
+    found = [
+        [n.similarity for n in nearest(one, "Cordless drill", items, 40)] for one in (pricer, pricer.bare, blended)
+    ]
+    assert found[2] == found[1] != found[0]

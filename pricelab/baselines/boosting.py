@@ -61,7 +61,7 @@ class BoostedTrees:
             ])  # fmt: skip
 
         settings = {_words(*one): one for one in product(LOSSES, LEAVES, TREES)}
-        self.cv_log_rmse = cross_validate(list(settings), log_price, seed, predict)
+        self.cv_log_rmse = cross_validate(list(settings), log_price, texts_of(rows), seed, predict)
         self.setting = best(self.cv_log_rmse)
         self.trees = self._model(*settings[self.setting], seed).fit(columns, log_price)
         return self

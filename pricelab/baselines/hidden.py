@@ -73,7 +73,8 @@ class EmbeddingRidge:
         """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
         usd = prices_of(rows, prices, least=MIN_ROWS)
         log_price, self.bounds = np.log(usd), bounds_of(usd)
-        states = pooled_states(self.pricer, texts_of(rows), self.progress)
+        texts = texts_of(rows)
+        states = pooled_states(self.pricer, texts, self.progress)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             return np.array([
@@ -83,7 +84,7 @@ class EmbeddingRidge:
 
         grid = product(range(len(POOLINGS)), STRENGTHS)
         settings = {f"{POOLINGS[pooling]}, strength {strength:g}": (pooling, strength) for pooling, strength in grid}
-        self.cv_log_rmse = cross_validate(list(settings), log_price, seed, predict)
+        self.cv_log_rmse = cross_validate(list(settings), log_price, texts, seed, predict)
         self.setting = best(self.cv_log_rmse)
         self.pooling, strength = settings[self.setting]
         self.ridge = _ridge(strength).fit(states[self.pooling], log_price)

@@ -42,12 +42,13 @@ class NearestNeighbour:
     def fit(self, rows: Rows, prices: Sequence[float] | None = None, seed: int = 0) -> "NearestNeighbour":
         """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
         self.prices = prices_of(rows, prices, least=MIN_ROWS)
-        self.features = features = self.terms.fit_transform(texts_of(rows))
+        texts = texts_of(rows)
+        self.features = features = self.terms.fit_transform(texts)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             return np.log(_medians(features[test], features[train], self.prices[train], NEIGHBOURS))
 
-        self.cv_log_rmse = cross_validate([str(k) for k in NEIGHBOURS], np.log(self.prices), seed, predict)
+        self.cv_log_rmse = cross_validate([str(k) for k in NEIGHBOURS], np.log(self.prices), texts, seed, predict)
         self.k = int(best(self.cv_log_rmse))
         return self
 

@@ -47,13 +47,14 @@ class TfidfRidge:
         """Learn from B items, or texts and prices; ``seed`` draws the folds. Raises ``ValueError`` below 10 rows."""
         usd = prices_of(rows, prices, least=MIN_ROWS)
         log_price, self.bounds = np.log(usd), bounds_of(usd)
-        features = self.terms.fit_transform(texts_of(rows))
+        texts = texts_of(rows)
+        features = self.terms.fit_transform(texts)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             models = (_ridge(alpha).fit(features[train], log_price[train]) for alpha in ALPHAS)
             return np.array([model.predict(features[test]) for model in models])
 
-        settings, held_out = [f"{alpha:g}" for alpha in ALPHAS], out_of_fold(len(ALPHAS), log_price, seed, predict)
+        settings, held_out = [f"{alpha:g}" for alpha in ALPHAS], out_of_fold(len(ALPHAS), texts, seed, predict)
         self.cv_log_rmse = errors_of(settings, log_price, held_out)
         chosen = best(self.cv_log_rmse)
         self.alpha, self.rows, self.held_out = float(chosen), len(rows), held_out[settings.index(chosen)]
