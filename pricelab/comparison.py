@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pricelab.baselines.rows import digests_of
 from pricelab.catalog import Item, load_catalog, load_items
 from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
@@ -78,12 +79,14 @@ def compare_file(
 ) -> tuple[Comparison, str]:  # fmt: skip
     """Compare on the usable rows of a file; also returns, in words, which rows those are.
 
-    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. How the
+    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. Of any
+    other file the rows whose texts it learned from, or was calibrated on, are left out and counted. How the
     file is read is said as to `load_catalog`; where nothing is said of prices, those that the predictor can answer with
     are judged, and any others from the range that it learned from.
 
     Raises:
-        ValueError: the file can't be read, has no usable row, or holds prices in another currency than US dollars.
+        ValueError: the file can't be read, has no usable row, none that the predictor hasn't seen, or holds prices in
+            another currency than US dollars.
     """
     reading: dict[str, Any] = {"columns": columns, "currency": currency, "decimal": decimal}
     limits = price_range or _judged(pricer)
@@ -98,6 +101,9 @@ def compare_file(
         if not items:
             raise ValueError(f"{path}: none of the {len(unseen):,} rows that the predictor hasn't seen is in {limits}")
         words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
+    elif fewer := _unknown(pricer, items, path):
+        words += f"\n  note: the predictor has seen the texts of {len(items) - len(fewer):,} rows; they are left out"
+        items = fewer
     return compare(pricer, items, progress=progress), words
 
 
@@ -117,6 +123,17 @@ def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -
     except ValueError:  # too few rows to have been learned from
         return ()
     return catalog["test"] if catalog.fingerprint == pricer.manifest.data["fingerprint"] else ()
+
+
+def _unknown(pricer: Pricer, items: Sequence[Item], path: str | Path) -> tuple[Item, ...]:
+    """The items whose texts the predictor hasn't seen; none where it has seen none of them."""
+    known = np.isin(digests_of([item.text for item in items]), [] if pricer.ridge is None else pricer.ridge.known)
+    if known.all():
+        raise ValueError(
+            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near it "
+            "comes to those says nothing about others. Give rows that were held back"
+        )
+    return tuple(item for item, seen in zip(items, known, strict=True) if not seen) if known.any() else ()
 
 
 def compare_estimates(

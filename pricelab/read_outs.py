@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pricelab.baselines import TfidfRidge
+from pricelab.baselines.rows import digests_of
 from pricelab.blend import fit_blend
 from pricelab.catalog import Item
 from pricelab.intervals import Calibration, calibrate, raw_interval
@@ -54,7 +55,8 @@ def with_read_outs(
         ValueError: too few items.
     """
     ridge = ridge or TfidfRidge().fit([item.text for item in items], [item.price for item in items])
-    ready = replace(pricer, ridge=ridge, blend=None, read_out=DIGITS)
+    known = np.union1d(ridge.known, digests_of([item.text for item in calibration]))
+    ready = replace(pricer, ridge=replace(ridge, known=known), blend=None, read_out=DIGITS)
     found, error = _calibrated(ready, calibration, progress)
     ready, errors, of_digits = replace(ready, calibration=found), {DIGITS: error}, found
     if blended:

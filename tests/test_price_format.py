@@ -119,14 +119,14 @@ OPTIONS = {"base": "tiny", "method": "lora", "blend": True, "progress": False}
 SCREW, SAFE = "zinc plated wood screw", "fireproof document safe"
 
 
-def shop(path, cheap, dear, rows=140):
-    """A file whose items cost about ``cheap`` or ``dear``, as their texts tell."""
+def shop(path, cheap, dear, rows=140, word="number"):
+    """A file whose items cost about ``cheap`` or ``dear``, as their texts tell; ``word`` makes them others."""
     rng = np.random.default_rng(0)
     lines = ["description,price"]
     for row in range(rows):
         text, middle = (SCREW, cheap) if row % 2 else (SAFE, dear)
         price = middle * rng.uniform(0.8, 1.25)
-        lines.append(f'"{text}, number {row}",{price:.2f}')
+        lines.append(f'"{text}, {word} {row}",{price:.2f}')
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
@@ -212,7 +212,7 @@ def test_the_rows_that_can_be_written_are_evaluated_and_of_ones_own_file_the_uns
     pricer = Pricer.load(run.folder)
     comparison, words = compare_file(pricer, file)
     assert comparison.scores[0].n == len(catalog["test"]) and "never seen, are scored" in words
-    other = shop(tmp_path / "other.csv", 0.4, 30_000.0, rows=40)
+    other = shop(tmp_path / "other.csv", 0.4, 30_000.0, rows=40, word="item")
     comparison, words = compare_file(pricer, other)
     assert comparison.scores[0].n == 20 and "20 × price below $1" in words
     assert "--price-range LOW HIGH" in words and "price_range=(low, high)" in words
@@ -222,6 +222,24 @@ def test_the_rows_that_can_be_written_are_evaluated_and_of_ones_own_file_the_uns
     seen = next(item.price for item in catalog["train"] if item.price not in {i.price for i in catalog["test"]})
     with pytest.raises(ValueError, match="none of the .* rows that the predictor hasn't seen"):
         compare_file(pricer, file, price_range=(seen, seen))
+
+
+def test_rows_that_a_predictor_has_seen_are_left_out_of_any_file(trained, tmp_path):
+    from pricelab import Pricer
+    from pricelab.comparison import compare_file
+
+    file, catalog, run = trained["dear"]
+    pricer, lines = Pricer.load(run.folder), file.read_text(encoding="utf-8").splitlines()
+    known = {item.text for split in ("train", "calibration") for item in catalog[split]}
+    seen = [line for line in lines[1:] if line.split('"')[1] in known]
+    longer = tmp_path / "longer.csv"
+    longer.write_text("\n".join([*lines, lines[-1].replace("number", "item")]), encoding="utf-8")
+    comparison, words = compare_file(pricer, longer)
+    assert comparison.scores[0].n == len(catalog["test"]) + 1
+    assert f"has seen the texts of {len(catalog['train']) + len(catalog['calibration']):,} rows" in words
+    longer.write_text("\n".join([lines[0], *seen[:12]]), encoding="utf-8")
+    with pytest.raises(ValueError, match="learned from all 12 usable rows"):
+        compare_file(pricer, longer)
 
 
 @pytest.mark.parametrize("name", ["cents", "dear"])

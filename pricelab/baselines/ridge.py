@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pricelab.baselines.rows import Rows, bounds_of, not_fitted, prices_of, texts_of, to_usd
+from pricelab.baselines.rows import Rows, bounds_of, digests_of, not_fitted, prices_of, texts_of, to_usd
 from pricelab.baselines.terms import BLOCKS, Terms
 from pricelab.baselines.tuning import MIN_ROWS, best, errors_of, out_of_fold
 from pricelab.files import read_json, write_text_atomic
@@ -36,6 +36,7 @@ class TfidfRidge:
     intercept: float = 0.0
     bounds: tuple[float, float] = PRICE_RANGE  # of predictions
     held_out: np.ndarray | None = field(default=None, repr=False)  # (B,) log prices out of fold; after `fit` only
+    known: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)  # `digests_of` what taught it
     name = "TF-IDF + ridge"
 
     @property
@@ -48,7 +49,7 @@ class TfidfRidge:
         usd = prices_of(rows, prices, least=MIN_ROWS)
         log_price, self.bounds = np.log(usd), bounds_of(usd)
         texts = texts_of(rows)
-        features = self.terms.fit_transform(texts)
+        features, self.known = self.terms.fit_transform(texts), digests_of(texts)
 
         def predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             models = (_ridge(alpha).fit(features[train], log_price[train]) for alpha in ALPHAS)
@@ -71,7 +72,7 @@ class TfidfRidge:
         return to_usd(self.terms.transform(texts_of(rows)) @ self.coef + np.float64(self.intercept), self.bounds)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``ridge.safetensors`` (idf, coefficients, intercept) and ``ridge.json`` (terms, how it was fitted)."""
+        """Write ``ridge.safetensors`` (its arrays) and ``ridge.json`` (terms, how it was fitted)."""
         from safetensors.numpy import save_file
 
         if self.alpha is None:
@@ -79,6 +80,7 @@ class TfidfRidge:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {"idf": self.terms.idf, "coef": self.coef, "intercept": np.array([self.intercept])}
+        arrays |= {"known": self.known}
         save_file(arrays, folder / "ridge.safetensors")
         facts = {"schema_version": SCHEMA_VERSION, "blocks": BLOCKS, "alpha": self.alpha, "rows": self.rows}
         facts |= {"cv_log_rmse": self.cv_log_rmse, "vocabulary": self.terms.vocabulary, "bounds": list(self.bounds)}
@@ -122,4 +124,5 @@ def _assembled(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> TfidfRid
     ridge.coef, ridge.intercept = arrays["coef"], float(arrays["intercept"][0])
     low, high = facts.get("bounds", PRICE_RANGE)  # ridges of earlier versions carry none
     ridge.bounds = float(low), float(high)
+    ridge.known = arrays.get("known", ridge.known)  # nor these
     return ridge

@@ -4,6 +4,7 @@ Notation: B rows, prices in US dollars.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 
@@ -15,6 +16,13 @@ Rows = Sequence[Item] | Sequence[str]
 def texts_of(rows: Rows) -> list[str]:
     """What a model may read of each row."""
     return [row.text if isinstance(row, Item) else row for row in rows]
+
+
+def digests_of(texts: Sequence[str]) -> np.ndarray:
+    """Short hashes (B,) by which texts can be told again, not read: the first 8 bytes of their SHA-256."""
+    return np.array(
+        [int.from_bytes(sha256(text.strip().encode(errors="replace")).digest()[:8]) for text in texts], np.uint64
+    )
 
 
 def categories_of(rows: Rows) -> list[str]:
