@@ -130,8 +130,8 @@ def _unknown(pricer: Pricer, items: Sequence[Item], path: str | Path) -> tuple[I
     known = np.isin(digests_of([item.text for item in items]), [] if pricer.ridge is None else pricer.ridge.known)
     if known.all():
         raise ValueError(
-            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near it "
-            "comes to those says nothing about others. Give rows that were held back"
+            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near "
+            "it comes to those says nothing about others. Give rows that were held back"
         )
     return tuple(item for item, seen in zip(items, known, strict=True) if not seen) if known.any() else ()
 
