@@ -29,12 +29,12 @@ class AnswerJournal:
         """
         self.path, self.rows = path, 0
         self._waits = f"the rows answered so far are safe in {path.name}; the same command goes on from there"
-        if path.exists():
-            drop_half_a_line(path)
-        if path.exists() and path.stat().st_size:
-            self._count(dict(belongs_to), overwrite)
+        first, header = self._first_line(), _line(belongs_to)
+        if first != header and header.startswith(first):  # new, or its machine went off in the first line
+            path.unlink(missing_ok=True)
+            self._append(belongs_to)
         else:
-            self._append(dict(belongs_to))
+            self._count(first, belongs_to, overwrite)
         self._bytes = path.stat().st_size
 
     def add(self, answers: Sequence[Mapping[str, Any]]) -> None:
@@ -54,10 +54,19 @@ class AnswerJournal:
         """Delete the file: its answers stand elsewhere now."""
         self.path.unlink()
 
-    def _count(self, belongs_to: dict[str, Any], overwrite: bool) -> None:
-        with open(self.path, encoding="utf-8") as file:
-            before = self._read(file.readline(), 1)
-        if not isinstance(before, dict):
+    def _first_line(self) -> bytes:
+        if not self.path.exists():
+            return b""
+        with open(self.path, "rb") as file:
+            return file.readline()
+
+    def _count(self, first: bytes, belongs_to: Mapping[str, Any], overwrite: bool) -> None:
+        """Go on with the file, unless it is somebody else's: that one keeps its every byte."""
+        try:
+            before = self._read(first, 1) if first.endswith(b"\n") else None
+        except ValueError:
+            before = None
+        if not isinstance(before, dict) or belongs_to.keys().isdisjoint(before):
             raise ValueError(f"{self.path} is no journal of answers; delete it, or give --out another name")
         changed = [name for name in belongs_to if before.get(name) != belongs_to[name]]
         if changed and not overwrite:
@@ -69,12 +78,13 @@ class AnswerJournal:
             self.path.unlink()
             self._append(belongs_to)
             return
+        drop_half_a_line(self.path)
         for window in self._windows():
             self.rows += len(window["answers"])
 
     def _windows(self) -> Iterator[Any]:
         expected = 0
-        with open(self.path, encoding="utf-8") as file:
+        with open(self.path, "rb") as file:
             next(file)
             for number, line in enumerate(file, 2):
                 window = self._read(line, number)
@@ -83,15 +93,19 @@ class AnswerJournal:
                 expected += len(window["answers"])
                 yield window
 
-    def _read(self, line: str, number: int) -> Any:
+    def _read(self, line: bytes, number: int) -> Any:
         try:
             return json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path}: line {number} is broken ({error}); delete it to begin again") from error
 
-    def _append(self, value: dict[str, Any]) -> None:
+    def _append(self, value: Mapping[str, Any]) -> None:
         with in_words("writing answers", self.path.parent, after=self._waits):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a", encoding="utf-8", newline="\n") as file:
-                file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            with open(self.path, "ab") as file:
+                file.write(_line(value))
             flush(self.path)
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(value), ensure_ascii=False).encode() + b"\n"

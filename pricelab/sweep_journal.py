@@ -10,6 +10,7 @@ from pricelab.files import drop_half_a_line
 
 JOURNAL, RESULT = "sweep.journal", "sweep.json"
 SETTINGS = "settings"  # where the journal notes what the trials share
+BEGINNING = b'{"op_code":'  # of each line that Optuna writes
 RANDOM_TRIALS = 5  # before the sampler has something to learn from, and the pruner something to compare with
 
 
@@ -28,7 +29,7 @@ def open_study(optuna: Any, folder: Path, noted: dict[str, Any], overwrite: bool
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a folder for the sweep")
     journal = folder / JOURNAL
-    if folder.is_dir() and any(folder.iterdir()) and not journal.is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not _is_journal(journal):
         raise ValueError(f"{folder} holds files that are no sweep of pricelab; give a new folder")
     study = _open(optuna, journal)
     before = study.user_attrs.get(SETTINGS, noted)
@@ -46,6 +47,14 @@ def open_study(optuna: Any, folder: Path, noted: dict[str, Any], overwrite: bool
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study
+
+
+def _is_journal(path: Path) -> bool:
+    """Whether Optuna wrote the file, or began to: the machine may have gone off in the first line."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return BEGINNING.startswith(file.read(len(BEGINNING)))
 
 
 def _open(optuna: Any, journal: Path) -> Any:

@@ -182,20 +182,24 @@ def test_two_runs_on_one_output_do_not_mix(tmp_path):
         predict_file(Beside(), source, out, progress=False)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("mine\n", "line 1 is broken"),
-        ("[1]\n", "is no journal of answers"),
-        ('{"input file": 1}\n', "half-done run with another input file"),
-    ],
+    "content", [b"mine", b"mine\n", b"mine\nand more", b"\xff\x00\n", b"[1]\n", b'{"notes": 1}\nhalf']
 )
-def test_a_file_of_that_name_that_is_no_journal_is_refused_in_words(tmp_path, content, words):
+def test_a_file_of_that_name_that_is_no_journal_is_refused_with_every_byte_left(tmp_path, content, overwrite):
     source, out = write(tmp_path / "in.csv", 3), tmp_path / "out.csv"
-    journal_path(out).write_text(content)
-    with pytest.raises(ValueError, match=words):
+    journal_path(out).write_bytes(content)
+    with pytest.raises(ValueError, match="is no journal of answers; delete it"):
+        predict_file(Counting(), source, out, progress=False, overwrite=overwrite)
+    assert journal_path(out).read_bytes() == content
+
+
+def test_a_journal_of_other_work_is_refused_with_every_byte_left(tmp_path):
+    source, out = write(tmp_path / "in.csv", 3), tmp_path / "out.csv"
+    journal_path(out).write_bytes(b'{"input file": 1}\nhalf')
+    with pytest.raises(ValueError, match="half-done run with another input file"):
         predict_file(Counting(), source, out, progress=False)
-    assert journal_path(out).read_text() == content
+    assert journal_path(out).read_bytes() == b'{"input file": 1}\nhalf'
 
 
 def test_a_journal_with_a_hole_is_refused_in_words(tmp_path):

@@ -145,6 +145,20 @@ def test_files_of_somebody_else_are_left_alone(toy_catalog, tmp_path, priced):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"] and not priced
 
 
+@pytest.mark.parametrize("content", [b"notes without a line feed", b"two\nlines", b"\xff"])
+def test_a_foreign_file_called_like_the_journal_keeps_every_byte(toy_catalog, tmp_path, priced, content):
+    (tmp_path / JOURNAL).write_bytes(content)
+    with pytest.raises(ValueError, match="no sweep of pricelab"):
+        run(toy_catalog, tmp_path, overwrite=True)
+    assert (tmp_path / JOURNAL).read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op', b'{"op_code":0,"worker'])
+def test_a_sweep_whose_machine_went_off_in_the_first_line_begins_again(toy_catalog, tmp_path, priced, content):
+    (tmp_path / JOURNAL).write_bytes(content)
+    assert len(run(toy_catalog, tmp_path, trials=2).attempts) == 2
+
+
 def test_no_trial_starts_when_the_time_is_over(toy_catalog, tmp_path, priced):
     assert len(run(toy_catalog, tmp_path, trials=9, minutes=1e-9).attempts) == 1
 
