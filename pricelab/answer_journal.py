@@ -16,18 +16,22 @@ from pricelab.files import drop_half_a_line
 class AnswerJournal:
     """The answers in ``path``, new or gone on with."""
 
-    def __init__(self, path: Path, belongs_to: Mapping[str, Any], *, overwrite: bool = False):
+    def __init__(
+        self, path: Path, belongs_to: Mapping[str, Any], names: Sequence[str], most: int, *, overwrite: bool = False
+    ):
         """Open the journal and count what is in it.
 
         Args:
             path: the file.
             belongs_to: what the answers depend on, by names that a reader understands.
+            names: of each answer's values, in their order.
+            most: answers that there can be.
             overwrite: begin again where ``belongs_to`` is no longer what it was.
 
         Raises:
-            ValueError: the journal belongs to something else, or is none.
+            ValueError: the journal belongs to something else, is damaged, or is none.
         """
-        self.path, self.rows = path, 0
+        self.path, self.names, self.most, self.rows = path, names, most, 0
         self._waits = f"the rows answered so far are safe in {path.name}; the same command goes on from there"
         first, header = self._first_line(), _line(belongs_to)
         if first != header and header.startswith(first):  # new, or its machine went off in the first line
@@ -45,10 +49,10 @@ class AnswerJournal:
         self._bytes = self.path.stat().st_size
         self.rows += len(answers)
 
-    def answers(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """All answers in their order, each by ``names``."""
-        for window in self._windows():
-            yield from (dict(zip(names, answer, strict=True)) for answer in window["answers"])
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """All answers in their order."""
+        for answers in self._windows():
+            yield from (dict(zip(self.names, answer, strict=True)) for answer in answers)
 
     def remove(self) -> None:
         """Delete the file: its answers stand elsewhere now."""
@@ -79,10 +83,9 @@ class AnswerJournal:
             self._append(belongs_to)
             return
         drop_half_a_line(self.path)
-        for window in self._windows():
-            self.rows += len(window["answers"])
+        self.rows = sum(map(len, self._windows()))
 
-    def _windows(self) -> Iterator[Any]:
+    def _windows(self) -> Iterator[list[list[Any]]]:
         expected = 0
         with open(self.path, "rb") as file:
             next(file)
@@ -90,8 +93,19 @@ class AnswerJournal:
                 window = self._read(line, number)
                 if not isinstance(window, dict) or window.get("from") != expected:
                     raise ValueError(f"{self.path}: line {number} doesn't go on from the one before; delete the file")
-                expected += len(window["answers"])
-                yield window
+                answers: Any = window.get("answers")
+                if not self._are_answers(answers) or expected + len(answers) > self.most:
+                    raise ValueError(
+                        f"{self.path}: line {number} holds something else than the {len(self.names)} values of each of "
+                        f"at most {self.most:,} rows; delete the file to begin again"
+                    )
+                expected += len(answers)
+                yield answers
+
+    def _are_answers(self, answers: Any) -> bool:
+        return isinstance(answers, list) and all(
+            isinstance(answer, list) and len(answer) == len(self.names) for answer in answers
+        )
 
     def _read(self, line: bytes, number: int) -> Any:
         try:

@@ -54,11 +54,12 @@ def predict_file(
     rows = read_through(source)
     check_columns(source, rows.names)
     found = find_columns(rows.names, columns, price_required=False)
-    journal = AnswerJournal(journal_path(out), _depends_on(pricer, rows, found), overwrite=overwrite)
+    depends_on = _depends_on(pricer, rows, found)
+    journal = AnswerJournal(journal_path(out), depends_on, ADDED_COLUMNS, rows.rows, overwrite=overwrite)
     kinds = {name: float if name in PRICES else str for name in ADDED_COLUMNS}
     try:
         _answer_rest(pricer, rows, found, journal, progress)
-        rows.write(out, journal.answers(ADDED_COLUMNS), kinds)
+        rows.write(out, journal.answers(), kinds)
     except KeyboardInterrupt as error:
         told = f"interrupted after {journal.rows:,} of {rows.rows:,} rows; the same command goes on from there"
         raise KeyboardInterrupt(told) from error

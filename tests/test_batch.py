@@ -212,6 +212,31 @@ def test_a_journal_with_a_hole_is_refused_in_words(tmp_path):
         predict_file(Counting(), source, out, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b'{"from": 0}', "line 2 holds something else than the 4 values of each of at most 22 rows; delete"),
+        (b'{"from": 0, "answers": 5}', "line 2 holds"),
+        (b'{"from": 0, "answers": [5]}', "line 2 holds"),
+        (b'{"from": 0, "answers": [[1, 2, 3, ""], [1, 2, 3]]}', "line 2 holds"),
+        (b'{"from": 0, "answers": [' + b'[1, 2, 3, ""], ' * 22 + b'[1, 2, 3, ""]]}', "line 2 holds"),
+        (b"\xff\xfe\x80", "line 2 is broken .*delete it to begin again"),
+        (b"[" * 100_000, "line 2 is broken"),
+        (b"null", "line 2 doesn't go on"),
+    ],
+)
+def test_a_damaged_journal_is_refused_in_words_before_anything_is_priced(tmp_path, line, words):
+    source, out = write(tmp_path / "in.csv", 22), tmp_path / "out.csv"
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(Counting(stop=0), source, out, progress=False)
+    with open(journal_path(out), "ab") as file:
+        file.write(line + b"\n")
+    pricer = Counting()
+    with pytest.raises(ValueError, match=f"out.csv.journal: {words}"):
+        predict_file(pricer, source, out, progress=False)
+    assert not pricer.calls
+
+
 def test_a_file_that_changes_meanwhile_is_told(tmp_path):
     source, out = write(tmp_path / "in.csv", 22), tmp_path / "out.csv"
 
