@@ -32,7 +32,6 @@ class AnswerJournal:
             ValueError: the journal belongs to something else, is damaged, or is none.
         """
         self.path, self.names, self.most, self.rows = path, names, most, 0
-        self._waits = f"the rows answered so far are safe in {path.name}; the same command goes on from there"
         first, header = self._first_line(), _line(belongs_to)
         if first != header and header.startswith(first):  # new, or its machine went off in the first line
             path.unlink(missing_ok=True)
@@ -40,6 +39,13 @@ class AnswerJournal:
         else:
             self._count(first, belongs_to, overwrite)
         self._bytes = path.stat().st_size
+
+    @property
+    def waits(self) -> str:
+        """What is safe when something fails, and how to go on; empty while nothing is."""
+        if not self.rows:
+            return ""
+        return f"the rows answered so far are safe in {self.path.name}; the same command goes on from there"
 
     def add(self, answers: Sequence[Mapping[str, Any]]) -> None:
         """Append one window's answers; they are on disk afterwards."""
@@ -114,7 +120,7 @@ class AnswerJournal:
             raise ValueError(f"{self.path}: line {number} is broken ({error}); delete it to begin again") from error
 
     def _append(self, value: Mapping[str, Any]) -> None:
-        with in_words("writing answers", self.path.parent, after=self._waits):
+        with in_words("writing answers", self.path.parent, after=self.waits):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab") as file:
                 file.write(_line(value))

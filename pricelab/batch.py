@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pricelab.answer_journal import AnswerJournal
+from pricelab.disk import in_words
 from pricelab.show import progress_stream
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def predict_file(
     Raises:
         ValueError: another format, columns that are already there, an existing ``out`` unless ``overwrite``, or a
             half-done run of another file or predictor unless ``overwrite``, which then begins again.
+        OSError: a disk that is full, read-only or gone, in words.
         KeyboardInterrupt: interrupted; it says how far it came.
     """
     from pricelab.columns import find_columns
@@ -59,7 +61,8 @@ def predict_file(
     kinds = {name: float if name in PRICES else str for name in ADDED_COLUMNS}
     try:
         _answer_rest(pricer, rows, found, journal, progress)
-        rows.write(out, journal.answers(), kinds)
+        with in_words("writing the priced file", out.parent, after=journal.waits):
+            rows.write(out, journal.answers(), kinds)
     except KeyboardInterrupt as error:
         told = f"interrupted after {journal.rows:,} of {rows.rows:,} rows; the same command goes on from there"
         raise KeyboardInterrupt(told) from error
@@ -92,6 +95,10 @@ def check_output(source: Path, out: Path, overwrite: bool) -> None:
     """Raise `ValueError` when ``out`` may not be written from ``source``."""
     from pricelab.tables import file_kind
 
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; give --out the name of a file, such as {out / source.name}")
+    if file := next((folder for folder in out.parents if folder.exists() and not folder.is_dir()), None):
+        raise ValueError(f"{out} can't be written: {file} is a file and no folder; give --out another name")
     if file_kind(source) != file_kind(out):
         raise ValueError(f"{source.name} and {out.name} differ in format; end --out's name in {source.suffix}")
     if out.exists() and not overwrite:

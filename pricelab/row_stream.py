@@ -68,8 +68,11 @@ class RowStream:
             self._check_unchanged()
 
     def _check_unchanged(self) -> None:
-        if sha256_of(self.path) != self.sha256:
-            raise ValueError(f"{self.path} was changed while its rows were read; run the same command again")
+        if not self.path.is_file() or sha256_of(self.path) != self.sha256:
+            raise ValueError(
+                f"{self.path} was changed while its rows were read; put it back as it was and run the same command "
+                "again to go on, or add --overwrite to begin again"
+            )
 
     def _write_csv(self, new: Path, answers: Iterable[Mapping[str, Any]], added: list[str]) -> None:
         assert self.text is not None

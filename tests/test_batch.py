@@ -1,6 +1,7 @@
 """Files of any size: one row out for each row in, flat memory, and interruptions that change nothing."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -237,18 +238,69 @@ def test_a_damaged_journal_is_refused_in_words_before_anything_is_priced(tmp_pat
     assert not pricer.calls
 
 
-def test_a_file_that_changes_meanwhile_is_told(tmp_path):
+@pytest.mark.parametrize("change", ["more rows", "gone"])
+def test_a_file_that_changes_meanwhile_is_told_with_what_goes_on(tmp_path, change):
     source, out = write(tmp_path / "in.csv", 22), tmp_path / "out.csv"
+    before = source.read_bytes()
 
     class Meddling(Counting):
         def estimate(self, texts, *, progress=False):
-            with open(source, "a", encoding="utf-8") as file:
-                file.write("022,late,thing\n")
+            if len(self.calls) == 5:
+                source.write_bytes(before + b"022,late,thing\n") if change == "more rows" else source.unlink()
             return super().estimate(texts)
 
-    with pytest.raises(ValueError, match="changed while its rows were read; run the same command again"):
+    with pytest.raises(ValueError, match="put it back as it was and run the same command again.*or add --overwrite"):
         predict_file(Meddling(), source, out, progress=False)
     assert not out.exists()
+    journal = journal_path(out).read_bytes()
+    source.write_bytes(before + b"022,late,thing\n")
+    assert predict_file(Counting(), source, out, overwrite=True, progress=False) == 23
+    out.unlink()
+    source.write_bytes(before)
+    journal_path(out).write_bytes(journal)
+    pricer = Counting()
+    assert predict_file(pricer, source, out, progress=False) == 22 and not pricer.calls
+
+
+def test_a_failed_last_write_says_that_the_answers_are_safe(shop, monkeypatch):
+    source, out = shop
+    with monkeypatch.context() as patch, pytest.raises(OSError) as error:
+        patch.setattr("pricelab.row_stream.replacing", full)
+        predict_file(Counting(), source, out, progress=False)
+    told = str(error.value)
+    assert f"writing the priced file in {out.parent} failed" in told and "free some space" in told
+    assert f"safe in {journal_path(out).name}; the same command goes on" in told
+    pricer = Counting()
+    assert predict_file(pricer, source, out, progress=False) == 22 and not pricer.calls
+
+
+def full(path):
+    raise OSError(errno.EFBIG, "File too large")
+
+
+def test_rows_are_called_safe_only_once_there_are_some(tmp_path, monkeypatch):
+    source, out = write(tmp_path / "in.csv", 22), tmp_path / "out.csv"
+    monkeypatch.setattr("pricelab.answer_journal.flush", full)
+    with pytest.raises(OSError, match="writing answers in .* failed") as error:
+        predict_file(Counting(), source, out, progress=False)
+    assert "rows answered so far" not in str(error.value)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("folder.csv", "folder.csv is a folder; give --out the name of a file, such as .*in.csv"),
+        ("in.csv/out.csv", "in.csv is a file and no folder; give --out another name"),
+        ("in.csv/more/out.csv", "in.csv is a file and no folder"),
+    ],
+)
+def test_an_output_that_can_never_be_written_is_refused_first(tmp_path, out, words, overwrite):
+    source, pricer = write(tmp_path / "in.csv", 3), Counting()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ValueError, match=words):
+        predict_file(pricer, source, tmp_path / out, overwrite=overwrite, progress=False)
+    assert not pricer.calls and not list(tmp_path.glob("*.journal"))
 
 
 def test_a_broken_row_is_told_before_anything_is_priced(tmp_path):
