@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 PRICES = ("estimate", "low", "high")
 ADDED_COLUMNS = (*PRICES, "warning")
-FILE_ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".tab", ".tsv", ".txt", ".xlsx")
+FILE_ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".tab", ".tsv", ".txt")
+PACKED_ENDINGS = (".gz", ".xls", ".xlsx", ".zip")  # refused, with what to do instead
 WINDOW = 512  # rows that are sorted by length and priced together: what an interruption loses at most
 
 
@@ -78,16 +79,20 @@ def journal_path(out: Path) -> Path:
 def as_file(what: str) -> Path | None:
     """The path when ``what`` names a file, None when it is a description.
 
-    Raises `FileNotFoundError` when it looks like a file's name and there is none: that is no description.
+    Raises `FileNotFoundError` when it looks like a file's name and there is none, `ValueError` for a folder: those are
+    no descriptions.
     """
     path = Path(what)
     try:
         if path.is_file():
             return path
+        folder = bool(what) and path.is_dir()
     except (OSError, ValueError):  # too long for a name, or with a zero byte in it
         return None
-    if what.lower().endswith(FILE_ENDINGS) and len(what.split()) == 1:
-        raise FileNotFoundError(f"there is no file {what}")
+    if folder:
+        raise ValueError(f"{what} is a folder; give a file in it, or a description of more words")
+    if what.lower().endswith((*FILE_ENDINGS, *PACKED_ENDINGS)):
+        raise FileNotFoundError(f"there is no file {what}; if that is a description, end it with a full stop")
     return None
 
 

@@ -53,8 +53,12 @@ def predict(
     from pricelab.batch import as_file, check_output, predict_file
 
     file = as_file(what)
-    if (file is None) != (out is None):
-        raise ValueError("give --out FILE with an input file, and only then")
+    if file is None and out is not None:
+        raise FileNotFoundError(
+            f"there is no file {what}; for a description leave out --out, which is for a file's answers"
+        )
+    if file is not None and out is None:
+        raise ValueError(f"{file} is a file; add --out FILE, where its answers go")
     if file is None or out is None:
         _print_estimate(Pricer.load(folder).estimate(as_text(what)), as_json)
         return

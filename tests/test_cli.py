@@ -166,13 +166,22 @@ def test_an_empty_description_is_an_error_not_a_price(command, pricer):
     assert (code, out) == (2, "") and "nothing to price" in error
 
 
-@pytest.mark.parametrize("what", ["missing.csv", "folder/missing.jsonl", "MISSING.CSV"])
-def test_a_missing_file_is_not_taken_for_a_description(what, command, pricer):
-    code, _, error = command("predict", "run", what)
-    assert code == 2 and what in error and not pricer.loaded
+@pytest.mark.parametrize("out", [[], ["--out", "out.csv"]])
+@pytest.mark.parametrize(
+    "what",
+    ["missing.csv", "folder/missing.jsonl", "MISSING.CSV", "my missing.csv", "missing.csv.gz", "./data/missing.xls"],
+)
+def test_a_missing_file_is_not_taken_for_a_description(what, out, command, pricer):
+    code, _, error = command("predict", "run", what, *out)
+    assert code == 2 and f"there is no file {what}" in error and not pricer.loaded
 
 
-@pytest.mark.parametrize("what", ["a cable, see manual.csv", "x" * 5000, "chair 3.5", "a\0b"])
+def test_a_folder_is_not_taken_for_a_description(command, pricer, tmp_path):
+    code, _, error = command("predict", "run", tmp_path)
+    assert code == 2 and f"{tmp_path} is a folder; give a file in it" in error and not pricer.loaded
+
+
+@pytest.mark.parametrize("what", ["a cable, see manual.csv.", "x" * 5000, "chair 3.5", "a\0b", ""])
 def test_these_are_descriptions(what):
     assert batch.as_file(what) is None
 
@@ -243,8 +252,8 @@ def test_predict_refuses_a_change_of_format_and_a_lonely_out(command, pricer, tm
     source = shop(tmp_path / "in.csv", 3)
     for name in ("out.jsonl", "out.tsv", "out.parquet"):
         assert "differ in format" in command("predict", "run", source, "--out", tmp_path / name)[2]
-    assert "--out" in command("predict", "run", source)[2]
-    assert "--out" in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
+    assert "add --out FILE" in command("predict", "run", source)[2]
+    assert "there is no file a chair; " in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
 
 
 def test_predict_says_how_far_it_came_when_interrupted(command, pricer, tmp_path, monkeypatch):

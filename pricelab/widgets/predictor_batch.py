@@ -23,7 +23,6 @@ from pricelab.widgets.predictor_work import Cancelled, Task, Work
 
 MAX_BYTES = 8_000_000  # of a file: Jupyter's servers drop the connection at messages of more than 10 MB
 CHUNK = 16  # rows between two looks at Cancel
-ENDINGS = tuple(ending for ending in FILE_ENDINGS if ending != ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,9 @@ class BatchState:
 
     def _look(self) -> None:
         ending = Path(self.name).suffix.lower()
-        if ending not in ENDINGS and ending != ".xlsx":
+        if ending not in (*FILE_ENDINGS, ".xlsx"):
             raise ValueError(
-                f"{self.name} is no {', '.join(ENDINGS)} file; save the list as CSV (UTF-8) and choose that"
+                f"{self.name} is no {', '.join(FILE_ENDINGS)} file; save the list as CSV (UTF-8) and choose that"
             )
         if len(self._content) > MAX_BYTES:
             raise ValueError(

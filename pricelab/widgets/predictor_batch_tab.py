@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
+from pricelab.batch import FILE_ENDINGS
 from pricelab.plots import usd
 from pricelab.widgets import cards
-from pricelab.widgets.predictor_batch import ENDINGS, BatchState
+from pricelab.widgets.predictor_batch import BatchState
 from pricelab.widgets.predictor_files import download_link, forget, uploaded
 from pricelab.widgets.predictor_part import Part, Start, label_above, row
 from pricelab.widgets.view import shown
@@ -25,7 +26,10 @@ class BatchTab(Part):
         self.state, self._offering = state, False
         self._for: list[str] | None = None
         self.upload = w.FileUpload(
-            description="Choose a CSV file", accept=",".join(ENDINGS), multiple=False, layout=w.Layout(width="auto")
+            description="Choose a CSV file",
+            accept=",".join(FILE_ENDINGS),
+            multiple=False,
+            layout=w.Layout(width="auto"),
         )
         self.upload.observe(lambda _: self._uploaded(), "value")
         self.title_column = label_above(w.Dropdown, "Column with the title", options=[NONE])
