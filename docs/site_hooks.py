@@ -27,7 +27,7 @@ PAGES = (
 # The layers of the design, in reading order; `*` stands for the modules of a folder.
 LAYERS = {
     "What goes in": """profiles catalog items prompt price_format bases base_files
-        smollm2 examples tables text_files row_stream
+        smollm2 examples tables separated text_files row_stream
         columns prices price_column currencies report audit findings text_faults near_duplicates edits amazon
         amazon_rules hub_stream general pretrain workshop/*""",
     "What learns": """recipe choices finetuning training price_trainer backbone adapters artifacts card checkpoints

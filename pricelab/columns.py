@@ -56,6 +56,14 @@ def find_columns(
     return found
 
 
+def unread_separator(names: list[str]) -> str:
+    """The rest of an error, where the only column looks like several with a sign between them that isn't read."""
+    found = re.search(r"[|^~:;,]", names[0]) if len(names) == 1 else None
+    if found is None:
+        return ""
+    return f"; if {found[0]!r} separates columns in it, save it as CSV with commas, semicolons or tabs (TSV: tabs)"
+
+
 def _check_chosen(chosen: Mapping[str, str | None], names: list[str]) -> None:
     for role, name in chosen.items():
         if role not in _ALIASES:
@@ -86,6 +94,6 @@ def _guess(role: str, free: list[str], names: list[str]) -> str | None:
 
 
 def _columns_help(names: list[str], role: str, example: str = "…") -> str:
-    there = ", ".join(map(repr, names))
+    there = ", ".join(map(repr, names)) + unread_separator(names)
     python, shell = f'columns={{"{role}": "{example}"}}', f'--column "{role}={example}"'
     return f"; the file has the columns {there}. Say which with {python}, or on the command line with {shell}"

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pricelab.files import replacing, sha256_of
+from pricelab.separated import csv_rows, csv_separator
 from pricelab.tables import (
     check_names,
-    csv_rows,
-    csv_separator,
     file_kind,
     json_lines,
     json_records,

@@ -1,35 +1,32 @@
 """Read somebody's product file: every cell a string, nothing converted, from CSV, TSV, JSON lines or Parquet.
 
-Whether the file is text is left to ``text_files``, which column is what to ``columns``, what a price is to ``prices``,
-what becomes of a row to ``catalog``. Row numbers are those of the file: the header of a CSV is row 1, and so is the
-first line of JSON lines and the first row of Parquet. Notebook 12 introduces it.
+Whether the file is text is left to ``text_files``, the rows of CSV to ``separated``, which column is what to
+``columns``, what a price is to ``prices``, what becomes of a row to ``catalog``. Row numbers are those of the file: the
+header of a CSV is row 1, and so is the first line of JSON lines and the first row of Parquet. See notebook 12.
 """
 
 import contextlib
-import csv
-import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pricelab.columns import Columns, find_columns
 from pricelab.prices import Number
+from pricelab.separated import TSV_SUFFIXES, csv_rows, csv_separator
 from pricelab.text_files import PIECE, TextFile, check_there, look_at
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Columns", "file_kind", "find_columns", "read_table", "separator"]
+__all__ = ["Columns", "file_kind", "find_columns", "read_table"]
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson", ".json")
 SUFFIXES = {
     **dict.fromkeys(JSON_LINES_SUFFIXES, "JSON lines"),
-    **dict.fromkeys((".tsv", ".tab"), "TSV"),
+    **dict.fromkeys(TSV_SUFFIXES, "TSV"),
     **dict.fromkeys((".parquet", ".pq"), "Parquet"),
 }  # everything else is CSV
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 PARQUET_ROWS = 1024  # read at a time
 
 
@@ -70,68 +67,6 @@ def check_names(path: Path, header: Sequence[str]) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(f"{path}: the column name {twice[0]!r} occurs more than once; give each column its own name")
-
-
-# ---- CSV and TSV
-
-
-def separator(path: Path, text: str) -> str:
-    """What separates the columns: a tab in TSV; in CSV the separator that finds most columns, as many in each row."""
-    return _separator(path, lambda: io.StringIO(text, newline=""))
-
-
-def csv_separator(file: TextFile) -> str:
-    """`separator` of a file, from its first rows."""
-    return _separator(file.path, file.open)
-
-
-def _separator(path: Path, opened: Callable[[], IO[str]]) -> str:
-    if file_kind(path) == "TSV":
-        return "\t"
-    found = {mark: _widths(opened, mark) for mark in SEPARATORS}
-    even = {mark: widths[0] for mark, widths in found.items() if len(set(widths)) == 1 and widths[0] > 1}
-    header = even or {mark: widths[0] for mark, widths in found.items() if widths}
-    return max(header, key=lambda mark: header[mark]) if header else ","  # the first of equals, so the comma
-
-
-def _widths(opened: Callable[[], IO[str]], mark: str, rows: int = 20) -> list[int]:
-    """Cells in each of the first rows that aren't blank; 0 where the text breaks."""
-    widths = []
-    with opened() as lines:
-        try:
-            for cells in islice(filter(None, csv.reader(lines, delimiter=mark, strict=True)), rows):
-                widths.append(len(cells))
-        except csv.Error:
-            widths.append(0)
-    return widths
-
-
-def csv_rows(file: TextFile, mark: str) -> Iterator[tuple[int, list[str]]]:
-    """The header and then the rows, with their numbers, one after the other."""
-    header: list[str] = []
-    with file.open() as lines:
-        reader = csv.reader(lines, delimiter=mark, strict=True)
-        try:
-            for number, cells in enumerate(reader, 1):
-                if not header:
-                    header = cells
-                elif cells or len(header) == 1:  # in a file of one column a blank line is an empty cell
-                    cells = cells or [""]
-                    _check_width(file.path, number, cells, header, mark)
-                if cells:
-                    yield number, cells
-        except csv.Error as error:
-            raise ValueError(
-                f"{file.path}: the CSV breaks at line {reader.line_num} ({error}); look for a stray quote"
-            ) from error
-
-
-def _check_width(path: Path, number: int, cells: list[str], header: list[str], mark: str) -> None:
-    if len(cells) != len(header):
-        raise ValueError(
-            f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put texts that "
-            f'contain a {SEPARATORS[mark]} between double quotes, and write a quote inside them as ""'
-        )
 
 
 # ---- JSON lines

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricelab.prices import Number
-from pricelab.tables import find_columns, read_table, separator
+from pricelab.tables import find_columns, read_table
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
 UNHURRIED = settings(deadline=None)  # the first example pays for importing pandas
@@ -67,24 +67,6 @@ def test_semicolons_are_read_as_spreadsheets_of_much_of_europe_write_them(tmp_pa
     table = read_table(write(tmp_path, 'Name;"Preis (€)";Text\nTasse;12,50;"blau; groß"\nLampe;1.299,00;rot, hell\n'))
     assert list(table.columns) == ["Name", "Preis (€)", "Text"]
     assert table.to_numpy().tolist() == [["Tasse", "12,50", "blau; groß"], ["Lampe", "1.299,00", "rot, hell"]]
-
-
-@pytest.mark.parametrize(
-    ("text", "mark"),
-    [
-        ("a,b\n1,2\n", ","),
-        ("a;b\n1,5;2\n", ";"),
-        ("title;price, EUR;text\nMug;12,50;Blue\n", ";"),  # as many commas in each row, but more semicolons
-        ("id,colour (r;g;b;w)\n1,r\n", ","),
-        ('"a;b",c\n1,2\n', ","),
-        ("a\tb,c\n1\t2,3\n", ","),  # of equals the comma
-        ("text\na;b\nc\n", ","),
-        ("a;b\n", ";"),
-        ("", ","),
-    ],
-)
-def test_the_separator_is_the_one_that_fits_all_rows(tmp_path, text, mark):
-    assert separator(tmp_path / "shop.csv", text) == mark
 
 
 @UNHURRIED
@@ -243,6 +225,11 @@ def test_named_columns_win_and_one_can_be_left_out():
         (["text", "price", "cost"], None, "'price' and 'cost' could both be the price"),
         (["text", "price"], {"description": "body"}, "no column 'body'.*'text', 'price'"),
         (["text", "price"], {"colour": "text"}, "'colour'.*title, description, price"),
+        (
+            ["text|price"],
+            None,
+            r"if '\|' separates columns in it, save it as CSV with commas, semicolons or tabs.*Say which",
+        ),
     ],
 )
 def test_missing_and_ambiguous_columns_are_asked_for(names, columns, words):
