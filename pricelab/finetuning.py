@@ -35,6 +35,7 @@ from pricelab.room import check_room
 from pricelab.run_folder import CHECKPOINTS, Overwrite, Run, check_folder, finished_run, metrics_of, open_folder
 from pricelab.saving import finish, round_as_saved
 from pricelab.scope import learn_scope
+from pricelab.stopping import check_minutes
 from pricelab.trackers import Trackers
 from pricelab.training import METHODS, Recipe, load_trainable, train
 
@@ -78,9 +79,9 @@ def finetune(
             `blend`); `Pricer.estimate` then answers with the one that erred less on the calibration items.
 
     Raises:
-        ValueError: unknown method or setting, a tracker that isn't installed, too few items, prices that the prompt
-            can't write, a folder that holds something else or a run that only ``overwrite`` replaces, or more memory
-            needed than is free.
+        ValueError: unknown method or setting, no time to train for, a tracker that isn't installed, too few items,
+            prices that the prompt can't write, a folder that holds something else or a run that only ``overwrite``
+            replaces, or more memory needed than is free.
         FloatingPointError: the loss or the gradient stopped being a finite number.
         MemoryError: memory ran out all the same, with one item at a time.
         OSError: something can't be written; the folder can be resumed.
@@ -94,6 +95,8 @@ def finetune(
         )
     profile, folder, choices = detect(), Path(out), choices or {}
     check_choices(choices, method, recipe)
+    if minutes is not None:
+        check_minutes(minutes)
     trackers = Trackers((report_to,) if isinstance(report_to, str) else tuple(report_to), folder)
     base = base or profile.base
     items: Sequence[Item] = without(catalog["train"], validation)

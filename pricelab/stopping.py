@@ -30,12 +30,17 @@ def rate(share: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (min(share, 1.0) - warmup) / (1 - warmup)))
 
 
+def check_minutes(minutes: float) -> None:
+    """Refuse what is no time to train for."""
+    if not 0 < minutes < math.inf:
+        raise ValueError(f"minutes must be a number above 0, got {minutes!r}; leave it out for no limit")
+
+
 class TimeBudget(TrainerCallback):
     """Stops after so many minutes; `share` lets the learning rate reach 0 by then, however fast the steps are."""
 
     def __init__(self, minutes: float) -> None:
-        if not 0 < minutes < math.inf:
-            raise ValueError(f"minutes must be a number above 0, got {minutes!r}; leave it out for no limit")
+        check_minutes(minutes)
         self.minutes = minutes
         self.started: float | None = None
         self.spent = False  # whether it was the time that ended the run

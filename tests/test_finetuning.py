@@ -257,6 +257,13 @@ def test_a_finished_run_survives_a_mistake_in_the_settings_of_the_next(finished,
     assert snapshot(finished) == before
 
 
+@pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
+def test_minutes_that_are_none_are_refused_before_anything_is_written(toy_base, toy_catalog, tmp_path, minutes):
+    with pytest.raises(ValueError, match="minutes must be a number above 0, got .*; leave it out for no limit"):
+        finetune(toy_catalog, tmp_path / "run", base=str(toy_base), minutes=minutes, **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
 def test_files_of_somebody_else_are_never_touched(finished, toy_base, toy_catalog, tmp_path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
