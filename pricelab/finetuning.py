@@ -66,8 +66,8 @@ def finetune(
         method: ``"qlora"`` (adapters on a 4-bit base), ``"lora"`` (on a 16-bit base) or ``"full"`` (all weights).
         seed: of the adapters' start and of the order of items.
         recipe: settings; by default `default_recipe`.
-        overwrite: replace a finished run in ``out``, or an unfinished one of other settings; with ``"changed"`` a
-            finished one only if its settings are others or its files aren't as they were.
+        overwrite: replace a finished run in ``out``, once the new one is whole, or an unfinished one of other settings;
+            with ``"changed"`` a finished one only if its settings are others or its files aren't as they were.
         progress: show a progress bar and the loss while training.
         minutes: train so long at most; the learning rate then reaches 0 by that time.
         validation: items whose loss is watched: training stops when it no longer falls, and the best weights are kept.
@@ -121,7 +121,7 @@ def finetune(
     number_tokens(tokenizer, price_format)  # refuses a tokenizer that writes them otherwise
     recipe = replace(recipe, max_text_tokens=cut_length(tokenizer, items, recipe.max_text_tokens))
     asked = {**settings, **recipe.as_dict(), "number of items": len(items), "blend": blend}
-    if found := processes.once(lambda: finished_run(folder, asked, overwrite)):
+    if found := processes.once(lambda: finished_run(folder, settings, asked, overwrite)):
         run = Run.stored(folder, found)
         if progress:
             show_losses(run.losses, title=f"{len(run.losses)} steps, {run.seconds / 60:.1f} min, trained before")

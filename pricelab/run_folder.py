@@ -1,7 +1,8 @@
 """The folder of a fine-tuning run: may it be written in, whose unfinished run is it, and is its finished one asked for?
 
-What a finished run's manifest keeps of the training is written and read here, the rest of the format is `artifacts`'.
-Used by `finetuning`. Introduced in notebook 07.
+A finished run that another is to replace stays usable beside the other's settings and checkpoints until that one is
+whole, so a run that fails or is cut off costs no predictor. What a finished run's manifest keeps of the training is
+written and read here, the rest of the format is `artifacts`'. Used by `finetuning`. Introduced in notebook 07.
 """
 
 import shutil
@@ -63,6 +64,8 @@ def check_folder(folder: Path, settings: dict[str, Any], overwrite: Overwrite) -
     known = is_finished(folder) or is_unfinished(folder)
     if folder.is_dir() and not known and any(path not in _litter(folder) for path in folder.iterdir()):
         raise ValueError(f"{folder} holds files that are no run of pricelab; give a new folder")
+    if is_finished(folder):
+        Manifest.read(folder)  # names the files to replace: a fault in it is told now, not when the training is done
     if is_unfinished(folder) and not overwrite and (changed := _changed(read_json(folder / RUN), settings)):
         raise ValueError(
             f"{folder} holds an unfinished run with another {changed}; use the same settings to resume it, or "
@@ -70,26 +73,28 @@ def check_folder(folder: Path, settings: dict[str, Any], overwrite: Overwrite) -
         )
 
 
-def finished_run(folder: Path, settings: dict[str, Any], overwrite: Overwrite) -> Manifest | None:
+def finished_run(
+    folder: Path, settings: dict[str, Any], asked: dict[str, Any], overwrite: Overwrite
+) -> Manifest | None:
     """The manifest of the finished run of these ``settings`` in ``folder``; None when one is to be trained.
 
-    Each file is compared with the manifest, and a line says what was found. ``settings`` are a run's own, with the
-    length at which texts are really cut, the number of items, and ``blend``.
+    Each file is compared with the manifest, and a line says what was found. ``asked`` are the settings with the length
+    at which texts are really cut, the number of items, and ``blend``.
 
     Raises:
         ValueError: without ``overwrite``, a finished run of other settings, a damaged or an interrupted one.
     """
     if overwrite is True or not is_finished(folder):
         return None
-    if (folder / RUN).is_file():  # interrupted in a notebook: it goes on when asked to
+    if _goes_on(folder, settings):
         if overwrite:
             return None
         raise ValueError(
-            f"{folder} holds a finished run; use --overwrite to replace it (with the same settings: to train it on, it "
-            "was interrupted), or give a new folder"
+            f"{folder} holds a finished run, and one of these settings that was interrupted; use --overwrite to "
+            "replace it (with the same settings: to train it on), or give a new folder"
         )
     manifest = Manifest.read(folder)
-    if fault := _fault(folder, manifest, settings):
+    if fault := _fault(folder, manifest, asked):
         if not overwrite:
             raise ValueError(fault)
         print(f"trained anew: {fault.rpartition(';')[0]}", file=progress_stream())  # the cure behind it is done
@@ -100,9 +105,9 @@ def finished_run(folder: Path, settings: dict[str, Any], overwrite: Overwrite) -
     return manifest
 
 
-def _fault(folder: Path, manifest: Manifest, settings: dict[str, Any]) -> str:
-    """Why the finished run in ``folder`` can't stand for one of these ``settings``, and a cure; nothing when it can."""
-    changed = _changed(_settings_of(manifest), {**settings, "prompt": PROMPT_VERSION})
+def _fault(folder: Path, manifest: Manifest, asked: dict[str, Any]) -> str:
+    """Why the finished run in ``folder`` can't stand for the one that is asked for, and a cure; nothing when it can."""
+    changed = _changed(_settings_of(manifest), {**asked, "prompt": PROMPT_VERSION})
     name, revision = manifest.base["name"], manifest.base["revision"]
     if not changed and locate(name, revision)[1] != revision:
         changed = f"version of {name}"
@@ -132,18 +137,29 @@ def _settings_of(manifest: Manifest) -> dict[str, Any]:
 
 
 def open_folder(folder: Path, settings: dict[str, Any]) -> None:
-    """Note the settings of the run that starts in ``folder`` and remove another run's files.
+    """Note the settings of the run that starts in ``folder`` and remove another run's checkpoints.
 
     A run of the same settings that was cut off, or interrupted and finished early, goes on at its checkpoint.
     """
     with in_words("starting a run", folder):
-        goes_on = (folder / RUN).is_file() and not _changed(read_json(folder / RUN), settings)
-        files = Manifest.read(folder).files if is_finished(folder) else {}
-        if not goes_on:
+        if not _goes_on(folder, settings):
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             write_json_atomic(folder / RUN, settings)
-        for path in (folder / MANIFEST, *(folder / name for name in files), *_litter(folder)):
-            path.unlink(missing_ok=True)  # the manifest first, so that what is left never looks finished
+        for path in _litter(folder):
+            path.unlink(missing_ok=True)
+
+
+def remove_finished(folder: Path) -> None:
+    """Remove the files of the finished run in ``folder``, if there is one: another takes its place."""
+    if is_finished(folder):
+        files = Manifest.read(folder).files
+        for name in (MANIFEST, *files):  # the manifest first, so that what is left never looks finished
+            (folder / name).unlink(missing_ok=True)
+
+
+def _goes_on(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether a run of these ``settings`` was started in ``folder`` and not trained to its end."""
+    return (folder / RUN).is_file() and not _changed(read_json(folder / RUN), settings)
 
 
 def _litter(folder: Path) -> list[Path]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pricelab import processes
-from pricelab.artifacts import RUN, Manifest
+from pricelab.artifacts import MANIFEST, RUN, Manifest
 from pricelab.card import CARD, model_card
 from pricelab.disk import flush
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.profiles import pick_precision
 from pricelab.read_outs import ReadOuts
-from pricelab.run_folder import CHECKPOINTS
+from pricelab.run_folder import CHECKPOINTS, remove_finished
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 RESULT = "result"  # among the checkpoints, until it is whole
@@ -41,6 +41,7 @@ def finish(
 ) -> Manifest:  # fmt: skip
     """Save weights and read-outs, seal the folder, drop the checkpoints; a run that may go on keeps them.
 
+    A finished run that was there is removed once the new one is whole beside it: what is left then is to rename files.
     ``weights``: those that learned, where ``model`` holds only a part of them.
     """
     result = folder / CHECKPOINTS / RESULT
@@ -52,8 +53,10 @@ def finish(
     names = [path.name for path in result.iterdir()]
     for name in names:
         flush(result / name)
+    sealed = manifest.seal(result, names)
+    remove_finished(folder)
+    for name in (*names, MANIFEST):
         os.replace(result / name, folder / name)
-    sealed = manifest.seal(folder, names)
     if not goes_on:
         (folder / RUN).unlink()
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -1,13 +1,14 @@
 """Fine-tuning from a catalog to a folder: what is left behind, resumed, replaced and refused."""
 
 import dataclasses
+import errno
 import re
 import shutil
 
 import numpy as np
 import pytest
 
-from pricelab import finetuning, progress, run_folder, training
+from pricelab import finetuning, progress, run_folder, saving, training
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
 from pricelab.files import read_json, write_json_atomic
 from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
@@ -262,6 +263,68 @@ def test_minutes_that_are_none_are_refused_before_anything_is_written(toy_base, 
     with pytest.raises(ValueError, match="minutes must be a number above 0, got .*; leave it out for no limit"):
         finetune(toy_catalog, tmp_path / "run", base=str(toy_base), minutes=minutes, **QUICK)
     assert not (tmp_path / "run").exists()
+
+
+def answers(folder, catalog):
+    return [answer.estimate for answer in Pricer.load(folder).estimate([item.text for item in catalog["test"]])]
+
+
+@pytest.fixture
+def replaced(finished, toy_base, toy_catalog, monkeypatch, stop_at):
+    """``finished``, and the settings of another run in its folder that was cut off at step 3."""
+    other = {**QUICK, "base": str(toy_base), "seed": 4}
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "LossDisplay", stop_at(3))
+        with pytest.raises(InterruptedError):
+            finetune(toy_catalog, finished, overwrite=True, **{**other, "progress": True})
+    return finished, other
+
+
+def test_a_run_that_is_cut_off_leaves_the_predictor_that_it_was_to_replace(
+    replaced, finetuned, same, toy_catalog, trained
+):
+    folder, _ = replaced
+    assert answers(folder, toy_catalog) == answers(finetuned["qlora"].folder, toy_catalog)
+    for overwrite in (False, "changed"):  # it is still taken where its own settings are asked for
+        assert finetune(toy_catalog, folder, overwrite=overwrite, **same).manifest == finetuned["qlora"].manifest
+    assert trained == []
+
+
+def test_it_goes_on_where_it_was_cut_off_and_takes_the_others_place(
+    replaced, finetuned, toy_catalog, tmp_path, monkeypatch
+):
+    folder, other = replaced
+    with pytest.raises(ValueError, match="one of these settings that was interrupted; use --overwrite"):
+        finetune(toy_catalog, folder, **other)
+    resumed_at, newest = [], training.newest_valid
+    monkeypatch.setattr(training, "newest_valid", lambda folder: resumed_at.append(newest(folder)) or newest(folder))
+    run = finetune(toy_catalog, folder, overwrite=True, **other)
+    assert resumed_at[0].checkpoint.name == "checkpoint-2"
+    assert run.manifest.files == finetune(toy_catalog, tmp_path / "whole", **other).manifest.files
+    assert {path.name for path in folder.iterdir()} == {*run.manifest.files, MANIFEST}
+
+
+def test_a_third_run_takes_the_place_of_both(replaced, toy_catalog, tmp_path):
+    folder, other = replaced
+    third = {**other, "seed": 5, "method": "full"}
+    run = finetune(toy_catalog, folder, overwrite=True, **third)
+    assert run.manifest.files == finetune(toy_catalog, tmp_path / "whole", **third).manifest.files
+    assert {path.name for path in folder.iterdir()} == {*run.manifest.files, MANIFEST}
+
+
+def test_a_predictor_that_cannot_be_saved_leaves_the_one_before(finished, toy_base, toy_catalog, monkeypatch):
+    before = snapshot(finished)
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "flush", full)
+        with pytest.raises(OSError, match="saving the predictor in .*The training is done; the same"):
+            finetune(toy_catalog, finished, base=str(toy_base), overwrite=True, **QUICK)
+    assert before.items() <= snapshot(finished).items()
+    run = finetune(toy_catalog, finished, base=str(toy_base), overwrite=True, **QUICK)
+    assert Manifest.read(finished) == run.manifest and not (finished / CHECKPOINTS).exists()
 
 
 def test_files_of_somebody_else_are_never_touched(finished, toy_base, toy_catalog, tmp_path):
