@@ -8,6 +8,7 @@ Notation: B items, prices in US dollars.
 """
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pricelab.bases import load_base, quiet
+from pricelab.disk import in_words
 from pricelab.plots.style import usd
 from pricelab.pricer import Pricer
 from pricelab.show import progress_stream
@@ -46,6 +48,7 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
 
     Raises:
         ValueError: a run of full fine-tuning, which is merged already, an existing ``out``, or no texts.
+        OSError: nothing can be written there.
     """
     folder, out = Path(folder), Path(out)
     if out.exists():
@@ -55,10 +58,12 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
     pricer = Pricer.load(folder).digits
     if pricer.manifest.method == "full":
         raise ValueError(f"{folder} is a whole checkpoint already: there is no adapter to merge")
-    before = _estimates(pricer, texts, progress)
-    staged = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(staged, ignore_errors=True)
+    with in_words("exporting", out.parent):  # told before the minutes that pricing takes
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
+        staged.chmod(0o755)
+        before = _estimates(pricer, texts, progress)
         with quiet():
             _merged(folder, pricer.manifest).save_pretrained(staged)
             pricer.base.tokenizer.save_pretrained(staged)

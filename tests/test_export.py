@@ -1,4 +1,7 @@
+import errno
 import json
+import stat
+import tempfile
 
 import numpy as np
 import pytest
@@ -52,6 +55,26 @@ def test_a_failure_leaves_nothing_behind(finetuned, texts, tmp_path, monkeypatch
     with pytest.raises(OSError, match="no space left"):
         export(finetuned["lora"].folder, tmp_path / "merged", texts)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_somebody_else_is_never_touched(finetuned, texts, tmp_path):
+    mine = tmp_path / "merged.partial" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine", encoding="utf-8")
+    export(finetuned["lora"].folder, tmp_path / "merged", texts[:3])
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"merged", "merged.partial"}
+    assert stat.S_IMODE((tmp_path / "merged").stat().st_mode) == 0o755  # for others to serve, too
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_priced(finetuned, texts, tmp_path, monkeypatch):
+    def closed(**_):
+        raise OSError(errno.EACCES, "no")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", closed)
+    monkeypatch.setattr("pricelab.export._estimates", lambda *_: pytest.fail("priced before the folder was there"))
+    with pytest.raises(OSError, match="exporting in .* failed: Permission denied; .*make the folder writable"):
+        export(finetuned["lora"].folder, tmp_path / "merged", texts)
 
 
 def test_from_the_command_line(finetuned, tmp_path, capsys, toy_catalog):
