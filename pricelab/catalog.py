@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "Item", "LoadReport", "listing_text", "load_catalog", "load_items"]
 __all__ += ["MAX_PRICE_USD", "MIN_PRICE_USD", "Columns", "Money", "find_columns", "parse_money", "read_table"]
 
-MIN_ITEMS = 20
+MIN_ITEMS = 20  # with different texts
+MIN_TO_FINETUNE = 35  # with different texts: the held-out tenth has to calibrate intervals
 AMAZON = "amazon-2023:"  # and the name of a category
 WORKSHOP_SPLITS = ("train", "validation", "calibration", "test", "test-unseen")
 
@@ -131,7 +132,8 @@ def load_catalog(
         items, report = load_items(source, columns=columns, **options)
     if len({item.text for item in items}) < MIN_ITEMS:
         raise ValueError(
-            f"{source} has fewer than {MIN_ITEMS} usable items; add more, or mend what was left out:\n{report}"
+            f"{source} has fewer than {MIN_ITEMS} usable items with different texts ({MIN_TO_FINETUNE} to fine-tune); "
+            f"add more, or mend what was left out:\n{report}"
         )
     return Catalog(Path(source).name, split_items(items, seed), report, report.currency, price_range)
 

@@ -17,7 +17,7 @@ from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.base_files import place_of
 from pricelab.bases import load_tokenizer
-from pricelab.catalog import Catalog, Item
+from pricelab.catalog import MIN_TO_FINETUNE, Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
 from pricelab.compiling import check_compiler
 from pricelab.disk import in_words
@@ -205,7 +205,10 @@ def default_recipe(profile: Profile, method: str, items: int, timed: bool = Fals
 def _check_sizes(splits: Mapping[str, Sequence[Item]]) -> None:
     for split, least in (("train", TRAINING_MINIMUM), ("calibration", fewest_items(LEVEL))):
         if (n := len(splits[split])) < least:
-            raise ValueError(f"{n} {split} items are too few, at least {least} are needed; give a larger catalog")
+            raise ValueError(
+                f"{n} {split} items are too few, at least {least} are needed; give a larger catalog (of a file at "
+                f"least {MIN_TO_FINETUNE} usable rows with different texts)"
+            )
 
 
 def check_prices(catalog: Catalog) -> PriceFormat:

@@ -10,8 +10,10 @@ import pytest
 
 from pricelab import finetuning, progress, run_folder, saving, training
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
+from pricelab.catalog import MIN_TO_FINETUNE, load_catalog
 from pricelab.files import read_json, write_json_atomic
 from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
+from pricelab.intervals import LEVEL, fewest_items
 from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.pricer import Pricer
 from pricelab.profiles import PROFILES
@@ -359,6 +361,19 @@ def test_too_few_items_are_refused_before_anything_is_written(toy_catalog, toy_b
     with pytest.raises(ValueError, match=f"{size} {split} items are too few, at least {size + 1}"):
         finetune(small, tmp_path / "run", base=str(toy_base), **QUICK)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_rows_that_a_file_is_said_to_need_are_just_enough(toy_base, tmp_path):
+    shop = tmp_path / "shop.csv"
+    rows = [f"product number {n},{n + 1}" for n in range(MIN_TO_FINETUNE)]
+
+    def trained_on(kept):
+        shop.write_text("\n".join(["description,price", *kept]), encoding="utf-8")
+        return finetune(load_catalog(shop), tmp_path / "run", base=str(toy_base), **QUICK)
+
+    with pytest.raises(ValueError, match=f"calibration items are too few.*at least {MIN_TO_FINETUNE} usable rows"):
+        trained_on(rows[:-1])
+    assert trained_on(rows).manifest.calibration["n"] == fewest_items(LEVEL)
 
 
 def test_prices_in_another_currency_are_refused_before_anything_is_written(toy_catalog, toy_base, tmp_path):
