@@ -4,26 +4,36 @@
 base and the tokenizer before anything is used, and refuses what doesn't fit in words. Introduced in notebook 07.
 """
 
+import math
 import platform
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from pricelab.baselines import TfidfRidge
+from pricelab.blend import FILE as BLEND_FILE
 from pricelab.blend import Blend
 from pricelab.files import read_json, sha256_of, write_json_atomic
 from pricelab.intervals import Calibration
 from pricelab.price_format import PriceFormat
 from pricelab.pricer import BLEND, DIGITS, Pricer
 from pricelab.prompt import PROMPT_VERSION
+from pricelab.recipe import METHODS
 from pricelab.scope import Scope
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 RUN = "run.json"  # the settings of a run that isn't finished
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "safetensors")
+LIMITS = {  # of the numbers that answers are computed with, wherever a manifest holds them; both ends are allowed
+    "max_text_tokens": (1, 1_000_000), "n": (1, 1_000_000), "longest": (1, 1_000_000),
+    "level": (0, 1), "weight": (0, 1), "least_familiar": (0, 1), "typical": (0, 1), "width": (0, 1_000),
+    "low": (0, 1_000_000), "high": (0, 1_000_000), "start": (0, 1_000_000), "median_price_usd": (0, 1_000_000),
+}  # fmt: skip
+NEEDED = {"base": ("name", "revision"), "data": ("name", "fingerprint", "train_items", "median_price_usd")}
 
 
 @dataclass(frozen=True)
@@ -75,22 +85,65 @@ class Manifest:
             raise ValueError(f"{folder / MANIFEST} has schema {found!r}, this version reads {SCHEMA}; update pricelab")
         try:
             manifest = cls(**content)
-            outside = [name for name in manifest.files if Path(name).name != name]
-        except TypeError as error:
-            raise ValueError(f"{folder / MANIFEST} doesn't follow schema {SCHEMA}: {error}") from error
-        if outside:
-            raise ValueError(f"{folder / MANIFEST} names the file {outside[0]!r}, outside its folder; refused")
+            _check_values(manifest)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{folder / MANIFEST} doesn't follow schema {SCHEMA}: {error}; copy the whole folder again, or "
+                "fine-tune into a new one"
+            ) from error
         return manifest
 
     def check(self, folder: Path) -> None:
-        """Compare every file's hash; `ValueError` names the first that is missing or changed."""
-        weights = "config.json" if self.method == "full" else "adapter_model.safetensors"
-        for name in (weights, *self.files):
+        """Compare every file's hash; `ValueError` names the first that is missing, changed or not vouched for."""
+        whole = ["config.json", *sorted(path.name for path in folder.glob("model*.safetensors"))]
+        weights = whole if self.method == "full" else ["adapter_model.safetensors", "adapter_config.json"]
+        read = (*weights, "ridge.json", "ridge.safetensors", *([BLEND_FILE] if BLEND in self.read_outs else []))
+        for name in dict.fromkeys((*read, *self.files)):
             path = folder / name
             if not path.is_file():
                 raise ValueError(f"{path} is missing; copy the whole folder again, or fine-tune with --overwrite")
             if sha256_of(path) != self.files.get(name):
                 raise ValueError(f"{path} was changed after training: its SHA-256 isn't the manifest's; refused")
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Refuse what no training writes, before anything is loaded for it; the error says what, not where."""
+    for held in fields(Manifest):
+        parts = get_args(held.type) if isinstance(held.type, UnionType) else (held.type,)
+        kinds = tuple(get_origin(part) or part for part in parts)
+        if not isinstance(value := getattr(manifest, held.name), kinds):
+            raise TypeError(f"{held.name} is {value!r}, expected {' or '.join(kind.__name__ for kind in kinds)}")
+    for name, needed in NEEDED.items():
+        if missing := [key for key in needed if key not in getattr(manifest, name)]:
+            raise ValueError(f"{name} lacks {', '.join(missing)}")
+    if odd := [value for value in (*manifest.base.values(), *manifest.files.values()) if not isinstance(value, str)]:
+        raise TypeError(f"base or files hold {odd[0]!r}, expected text")
+    if outside := [name for name in manifest.files if Path(name).name != name]:
+        raise ValueError(f"it names the file {outside[0]!r}, outside its folder")
+    if manifest.method not in METHODS:
+        raise ValueError(f"method is {manifest.method!r}, expected one of {', '.join(METHODS)}")
+    edges = PriceFormat.stored(manifest.price_format).edges
+    Scope(**manifest.scope or {}, words={})
+    if manifest.calibration:
+        Calibration(**manifest.calibration)
+    furthest = math.log(edges[-1] / edges[0])  # between two prices, so the most that an interval is ever moved
+    limits = {**LIMITS, "offset": (-furthest, furthest)}
+    computed_with = [manifest.data, manifest.scope, manifest.calibration, manifest.read_outs.get(BLEND)]
+    for name, value in _named([{"max_text_tokens": manifest.max_text_tokens}, *computed_with]):
+        low, high = limits.get(name, (0, 0))
+        if name in limits and not (isinstance(value, int | float) and low <= value <= high):
+            raise ValueError(f"{name} is {value!r}, expected a number from {low:,.7g} to {high:,.7g}")
+
+
+def _named(value: Any) -> Iterator[tuple[str, Any]]:
+    """Each name in nested JSON with its value."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name, inner
+            yield from _named(inner)
 
 
 def is_finished(folder: Path) -> bool:

@@ -130,6 +130,68 @@ def test_a_manifest_of_another_time_is_refused(folder, change, changes, words):
 
 
 @pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("method", "zzz", "method is 'zzz', expected one of qlora, lora, full"),
+        ("base", "tiny", "base is 'tiny', expected dict"),
+        ("base", {"name": "tiny"}, "base lacks revision"),
+        ("base name", None, "base or files hold None, expected text"),
+        ("data", None, "data is None, expected dict"),
+        ("files", [], "files is .., expected dict"),
+        ("read_outs", None, "read_outs is None, expected dict"),
+        ("scope", [1], "scope is .1., expected dict or NoneType"),
+        ("scope leest", 0.1, "unexpected keyword argument 'leest'"),
+        ("calibration foo", 1, "unexpected keyword argument 'foo'"),
+        ("calibration offset", "x", "offset is 'x', expected a number from -7.6"),
+        ("calibration offset", float("nan"), "offset is nan, expected a number"),
+        ("calibration offset", 9, "offset is 9, expected a number from -7.6.* to 7.6"),
+        ("calibration level", 1.5, "level is 1.5, expected a number from 0 to 1"),
+        ("max_text_tokens", "a", "max_text_tokens is 'a', expected int"),
+        ("max_text_tokens", 0, "max_text_tokens is 0, expected a number from 1 to 1,000,000"),
+        ("price_format", {"digits": 9}, "prices have 3 to 6 digits before the point, got 9"),
+        ("price_format", {"digits": "4"}, "not supported between"),
+        ("price_format", {"d": 4}, "unexpected keyword argument 'd'"),
+        ("read_outs blend", {"weight": 50}, "weight is 50, expected a number from 0 to 1"),
+        ("read_outs blend", {"weight": {"x": 1}}, "weight is {'x': 1}, expected a number"),
+        ("read_outs blend", {"width": None}, "width is None, expected a number"),
+        ("read_outs blend", {"calibration": {"offset": 9}}, "offset is 9, expected a number"),
+    ],
+)
+def test_a_value_that_no_training_writes_is_refused_in_words(folder, place, value, words):
+    content = read_json(folder / MANIFEST)
+    *way, name = place.split()
+    inner = content
+    for key in way:
+        inner = inner[key]
+    inner[name] = value
+    write_json_atomic(folder / MANIFEST, content)
+    refused(folder, f"doesn't follow schema 1: .*{words}.*; copy the whole folder again, or fine-tune into a new one")
+
+
+def test_prices_that_lie_further_apart_let_intervals_move_further(folder, change):
+    calibration = read_json(folder / MANIFEST)["calibration"]
+    change(price_format={"digits": 6, "cents": True}, calibration={**calibration, "offset": 9})
+    assert Manifest.read(folder).calibration["offset"] == 9
+
+
+@pytest.mark.parametrize("name", ["ridge.json", "ridge.safetensors", "adapter_config.json", "blend.safetensors"])
+def test_a_file_that_is_read_has_to_be_vouched_for(folder, change, name):
+    (folder / name).touch()
+    content = read_json(folder / MANIFEST)
+    files = {file: digest for file, digest in content["files"].items() if file != name}
+    change(files=files, read_outs={"blend": {}} if name == "blend.safetensors" else {})
+    refused(folder, f"{name} was changed after training")
+
+
+def test_so_have_the_weights_of_a_whole_model(finetuned, tmp_path):
+    folder = shutil.copytree(finetuned["full"].folder, tmp_path / "run")
+    content = read_json(folder / MANIFEST)
+    del content["files"]["model.safetensors"]
+    write_json_atomic(folder / MANIFEST, content)
+    refused(folder, "model.safetensors was changed after training")
+
+
+@pytest.mark.parametrize(
     ("content", "words"), [("[]", "has schema None"), ("{", "not valid JSON"), ('{"schema": 1}', "missing .* required")]
 )
 def test_what_is_no_manifest_is_refused(folder, content, words):
