@@ -32,7 +32,7 @@ class Facts:
 
 
 class Ridge:
-    name = "TF-IDF + ridge"
+    name, known = "TF-IDF + ridge", np.empty(0, np.uint64)
 
     def predict(self, texts):
         return np.full(len(texts), 30.0)
