@@ -57,7 +57,7 @@ def test_the_error_of_always_naming_one_price_is_a_line_on_the_right():
 def test_factors_beyond_the_axis_stand_at_its_edge_with_their_number():
     recorded = [trial("lora", 1e-2, lost=13.0), trial("full", 1e-3, lost=1.0), trial("qlora", 1e-2, lost=12.0)]
     left = risks.forgetting(recorded, prices=[20.0, 60.0]).axes[0]
-    assert [text.get_text() for text in left.texts] == ["↑ ×440,000\n↑ ×160,000"]
+    assert [text.get_text() for text in left.texts] == ["↑ ×160,000 to\n×440,000"]
     assert lines(left)["LoRA, recorded"].get_ydata()[0] == risks.CUT
     assert left.get_ylim()[1] < 2 * risks.CUT
 

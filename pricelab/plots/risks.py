@@ -125,13 +125,14 @@ def forgetting(
 
 
 def _beyond(axes: "Axes", trials: Sequence["Trial"]) -> None:
-    """Beside the marks at the cut, how much more it was: one text a learning rate."""
+    """Beside the marks at the cut, how much more it was: one text a learning rate, from the least to the most."""
     beyond: dict[float, list[float]] = {}
     for trial in trials:
         if trial.times.value > CUT:
             beyond.setdefault(trial.learning_rate, []).append(trial.times.value)
     for rate, values in beyond.items():
-        told = "\n".join(f"↑ ×{float(f'{value:.1e}'):,.0f}" for value in sorted(values, reverse=True))
+        ends = [f"×{float(f'{value:.1e}'):,.0f}" for value in sorted({min(values), max(values)})]
+        told = f"↑ {' to\n'.join(ends)}"
         axes.annotate(told, (rate, CUT), (-10, 0), textcoords="offset points", ha="right", va="top",
                       fontsize=FONT_POINTS - 2)  # fmt: skip
 
