@@ -132,7 +132,7 @@ def _beyond(axes: "Axes", trials: Sequence["Trial"]) -> None:
             beyond.setdefault(trial.learning_rate, []).append(trial.times.value)
     for rate, values in beyond.items():
         ends = [f"×{float(f'{value:.1e}'):,.0f}" for value in sorted({min(values), max(values)})]
-        told = f"↑ {' to\n'.join(ends)}"
+        told = "↑ " + " to\n".join(ends)
         axes.annotate(told, (rate, CUT), (-10, 0), textcoords="offset points", ha="right", va="top",
                       fontsize=FONT_POINTS - 2)  # fmt: skip
 
