@@ -133,7 +133,7 @@ def _beyond(axes: "Axes", trials: Sequence["Trial"]) -> None:
     for rate, values in beyond.items():
         ends = [f"×{float(f'{value:.1e}'):,.0f}" for value in sorted({min(values), max(values)})]
         told = "↑ " + " to\n".join(ends)
-        axes.annotate(told, (rate, CUT), (-10, 0), textcoords="offset points", ha="right", va="top",
+        axes.annotate(told, (rate, CUT), (0, -8), textcoords="offset points", ha="center", va="top",
                       fontsize=FONT_POINTS - 2)  # fmt: skip
 
 
