@@ -111,6 +111,8 @@ def test_a_ratio_is_the_median_of_pairs(monkeypatch):
     seconds = {"slow": lambda: 4.0 + next(clock) / 1000, "fast": lambda: 2.0}
     monkeypatch.setattr(formats, "_seconds", lambda layer, x, back: seconds[layer]())
     ratio = formats.time_ratio("slow", "fast", torch.zeros(8, 4), repeats=9)
+    longer = ratio.percent_longer
+    assert (longer.low, longer.value) == pytest.approx((100 * (ratio.low - 1), 100 * (ratio.value - 1)))
     assert (ratio.tokens, ratio.n) == (8, 9) and ratio.low <= ratio.value <= ratio.high
     assert ratio.value == pytest.approx(2.003, abs=1e-9)
 

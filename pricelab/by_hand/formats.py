@@ -6,7 +6,7 @@ The formats themselves are in `nf4`, the layer that computes with 4-bit weights 
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -110,6 +110,11 @@ class TimeRatio:
     low: float
     high: float
     n: int  # pairs of measurements
+
+    @property
+    def percent_longer(self) -> "TimeRatio":
+        """The same as the percentage by which the one layer takes longer, for a claim."""
+        return replace(self, **{name: 100 * (getattr(self, name) - 1) for name in ("value", "low", "high")})
 
 
 def time_ratio(layer: Any, reference: Any, x: Tensor, repeats: int = 21, back: bool = False) -> TimeRatio:
