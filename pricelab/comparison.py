@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from pricelab.baselines.rows import digests_of
-from pricelab.catalog import Item, load_catalog, load_items
+from pricelab.catalog import Item, load_items
 from pricelab.estimates import PriceEstimate
 from pricelab.evaluation import Difference, Score, evaluate, floor_mae, paired_difference
-from pricelab.items import out_of_range
 from pricelab.pricer import DIGITS, Pricer, labelled
 from pricelab.show import html_table, html_text, text_table
 
@@ -79,32 +78,32 @@ def compare_file(
 ) -> tuple[Comparison, str]:  # fmt: skip
     """Compare on the usable rows of a file; also returns, in words, which rows those are.
 
-    Of the very file that the predictor learned from only the test split is scored: it has seen the other rows. Of any
-    other file the rows whose texts it learned from, or was calibrated on, are left out and counted. How the
-    file is read is said as to `load_catalog`; where nothing is said of prices, those that the predictor can answer with
-    are judged, and any others from the range that it learned from.
+    Rows whose texts the predictor learned from, or was calibrated on, are left out and counted: of its own file the
+    test split stays. How the file is read is said as to `load_catalog`; where nothing is said of prices, those that the
+    predictor can answer with are judged, and any others from the range that it learned from.
 
     Raises:
         ValueError: the file can't be read, has no usable row, none that the predictor hasn't seen, or holds prices in
             another currency than US dollars.
     """
-    reading: dict[str, Any] = {"columns": columns, "currency": currency, "decimal": decimal}
     limits = price_range or _judged(pricer)
-    items, report = load_items(path, **reading, price_range=limits)
+    items, report = load_items(path, columns=columns, currency=currency, decimal=decimal, price_range=limits)
     if report.currency != "USD":
         raise ValueError(f"{path} is in {report.currency}, but the predictor answers in US dollars; convert the prices")
     if not items:
         raise ValueError(f"{path} has no usable row:\n{report}")
+    unseen = _unseen(pricer, items)
+    if not unseen:
+        raise ValueError(
+            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near "
+            "it comes to those says nothing about others. Give rows that were held back"
+        )
     words = str(report)
-    if unseen := _unseen_part(pricer, path, reading):
-        items = tuple(item for item in unseen if not out_of_range(item.price, limits))
-        if not items:
-            raise ValueError(f"{path}: none of the {len(unseen):,} rows that the predictor hasn't seen is in {limits}")
-        words += f"\n  note: the predictor learned from this file; its {len(items):,} test rows, never seen, are scored"
-    elif fewer := _unknown(pricer, items, path):
-        words += f"\n  note: the predictor has seen the texts of {len(items) - len(fewer):,} rows; they are left out"
-        items = fewer
-    return compare(pricer, items, progress=progress), words
+    if known := len(items) - len(unseen):
+        words += f"\n  note: the predictor has seen the texts of {known:,} rows; {len(unseen):,} never seen are scored"
+    elif pricer.ridge is not None and not len(pricer.ridge.known):
+        words += "\n  note: this predictor doesn't know its texts again; rows that it learned from would be scored too"
+    return compare(pricer, unseen, progress=progress), words
 
 
 def _judged(pricer: Pricer) -> tuple[float, float]:
@@ -114,26 +113,9 @@ def _judged(pricer: Pricer) -> tuple[float, float]:
     return min(low, least), max(high, most)
 
 
-def _unseen_part(pricer: Pricer, path: str | Path, reading: Mapping[str, Any]) -> tuple[Item, ...]:
-    if pricer.manifest is None:
-        return ()
-    try:
-        limits = pricer.manifest.data.get("price_range")
-        catalog = load_catalog(path, seed=pricer.manifest.seed, **reading, price_range=limits and tuple(limits))
-    except ValueError:  # too few rows to have been learned from
-        return ()
-    return catalog["test"] if catalog.fingerprint == pricer.manifest.data["fingerprint"] else ()
-
-
-def _unknown(pricer: Pricer, items: Sequence[Item], path: str | Path) -> tuple[Item, ...]:
-    """The items whose texts the predictor hasn't seen; none where it has seen none of them."""
+def _unseen(pricer: Pricer, items: Sequence[Item]) -> list[Item]:
     known = np.isin(digests_of([item.text for item in items]), [] if pricer.ridge is None else pricer.ridge.known)
-    if known.all():
-        raise ValueError(
-            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near "
-            "it comes to those says nothing about others. Give rows that were held back"
-        )
-    return tuple(item for item, seen in zip(items, known, strict=True) if not seen) if known.any() else ()
+    return [item for item, seen in zip(items, known, strict=True) if not seen]
 
 
 def compare_estimates(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import pricelab
 from pricelab import batch, cli
 from pricelab.baselines import ConstantPrice
+from pricelab.baselines.rows import digests_of
 from pricelab.estimates import PriceEstimate
 from pricelab.price_format import WHOLE_DOLLARS
 
@@ -327,12 +328,16 @@ def test_evaluate_as_json_scores_every_usable_row(command, pricer, tmp_path):
     assert "no price" in error
 
 
-def test_evaluate_scores_only_the_unseen_rows_of_the_file_that_the_model_learned_from(command, pricer, tmp_path):
+def test_evaluate_scores_only_the_rows_that_the_model_has_not_seen(command, pricer, tmp_path):
     path = shop(tmp_path / "shop.csv", 50)
     catalog = pricelab.load_catalog(path)
-    pricer.manifest.data["fingerprint"] = catalog.fingerprint
+    known = digests_of([item.text for split in ("train", "calibration") for item in catalog[split]])
     _, out, error = command("evaluate", "run", path, "--json")
-    assert "never seen" in error
+    assert "doesn't know its texts again" in error and json.loads(out)["scores"][0]["n"] == 50
+    pricer.ridge = Ridge()
+    pricer.ridge.known = known
+    _, out, error = command("evaluate", "run", path, "--json")
+    assert "never seen are scored" in error
     assert json.loads(out)["scores"][0]["n"] == len(catalog["test"]) < 50
 
 
