@@ -41,7 +41,7 @@ LAYERS = {
     "Leaves": """widgets/* serving/* cli cli_app cli_kit cli_options cli_pricing cli_serving cli_training app app_page
         doctor platforms hazards installed notebooks kernels normalise run_findings run_report colab stamp kit
         kit_install __main__""",
-    "What all use": "__init__ files disk heap show quieting",
+    "What all use": "__init__ files stored disk heap show quieting",
 }
 HIDDEN = re.compile(r"/notebook_\d\d$|__main__$")  # answers of exercises, and what holds no names
 READING = "docs/reading.md"

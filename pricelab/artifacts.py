@@ -4,9 +4,8 @@
 base and the tokenizer before anything is used, and refuses what doesn't fit in words. Introduced in notebook 07.
 """
 
-import math
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -23,16 +22,12 @@ from pricelab.pricer import BLEND, DIGITS, Pricer
 from pricelab.prompt import PROMPT_VERSION
 from pricelab.recipe import METHODS
 from pricelab.scope import Scope
+from pricelab.stored import check_number
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 RUN = "run.json"  # the settings of a run that isn't finished
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "safetensors")
-LIMITS = {  # of the numbers that answers are computed with, wherever a manifest holds them; both ends are allowed
-    "max_text_tokens": (1, 1_000_000), "n": (1, 1_000_000), "longest": (1, 1_000_000),
-    "level": (0, 1), "weight": (0, 1), "least_familiar": (0, 1), "typical": (0, 1), "width": (0, 1_000),
-    "low": (0, 1_000_000), "high": (0, 1_000_000), "start": (0, 1_000_000), "median_price_usd": (0, 1_000_000),
-}  # fmt: skip
 NEEDED = {"base": ("name", "revision"), "data": ("name", "fingerprint", "train_items", "median_price_usd")}
 
 
@@ -122,28 +117,11 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError(f"it names the file {outside[0]!r}, outside its folder")
     if manifest.method not in METHODS:
         raise ValueError(f"method is {manifest.method!r}, expected one of {', '.join(METHODS)}")
-    edges = PriceFormat.stored(manifest.price_format).edges
-    Scope(**manifest.scope or {}, words={})
-    if manifest.calibration:
-        Calibration(**manifest.calibration)
-    furthest = math.log(edges[-1] / edges[0])  # between two prices, so the most that an interval is ever moved
-    limits = {**LIMITS, "offset": (-furthest, furthest)}
-    computed_with = [manifest.data, manifest.scope, manifest.calibration, manifest.read_outs.get(BLEND)]
-    for name, value in _named([{"max_text_tokens": manifest.max_text_tokens}, *computed_with]):
-        low, high = limits.get(name, (0, 0))
-        if name in limits and not (isinstance(value, int | float) and low <= value <= high):
-            raise ValueError(f"{name} is {value!r}, expected a number from {low:,.7g} to {high:,.7g}")
-
-
-def _named(value: Any) -> Iterator[tuple[str, Any]]:
-    """Each name in nested JSON with its value."""
-    if isinstance(value, list):
-        for inner in value:
-            yield from _named(inner)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield name, inner
-            yield from _named(inner)
+    check_number("max_text_tokens", manifest.max_text_tokens, 1)
+    check_number("median_price_usd", manifest.data["median_price_usd"], 0)
+    PriceFormat.stored(manifest.price_format)  # these three check their own values
+    Scope(**manifest.scope or {})
+    Calibration(**manifest.calibration or {"offset": 0, "n": 1})
 
 
 def is_finished(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from pricelab.intervals import Calibration
 from pricelab.price_format import WHOLE_DOLLARS, PriceFormat
 from pricelab.probe import ARRAYS, ITEMS, Probe
 from pricelab.states import pooled_states
+from pricelab.stored import check_number
 
 if TYPE_CHECKING:
     from pricelab.baselines import TfidfRidge
@@ -39,6 +40,10 @@ class Blend:
     weight: float  # of the probe; the ridge has the rest
     distances: np.ndarray  # (199,): quantiles of log price minus blend, out of fold
     calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        check_number("weight", self.weight, 0, 1)
+        check_number("width", self.probe.width, 0)
 
     @classmethod
     def fit(

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from pricelab.price_format import edges_of
+from pricelab.stored import check_number
 
 LEVEL = 0.8
 EDGES_USD = (10, 20, 50, 100, 200, 500)  # between the bands before any are joined
+FURTHEST = 20.0  # of log price: no two prices that can be written lie so far apart
 FEWEST_IN_BAND = 60  # calibration items; with fewer, chance moves coverage more than an own width may mend it
 
 
@@ -30,6 +32,10 @@ class Band:
     start: float  # US dollars: the band holds the estimates from here up to the next band's start
     offset: float  # as `Calibration.offset`
     n: int  # calibration items in it
+
+    def __post_init__(self) -> None:
+        check_number("start", self.start, 0)
+        _check_move(self)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Calibration:
     def __post_init__(self) -> None:
         bands = tuple(Band(**band) if isinstance(band, dict) else band for band in self.bands)  # as JSON has them
         object.__setattr__(self, "bands", bands)
+        check_number("level", self.level, 0, 1)
+        _check_move(self)
 
     def as_dict(self) -> dict[str, Any]:
         """What a manifest keeps, as JSON gives it back; without bands the same as before there were any."""
@@ -57,6 +65,11 @@ class Calibration:
             starts, offsets = np.array([(band.start, band.offset) for band in self.bands]).T
             offset = offsets[band_of(estimate, starts)]
         return low * np.exp(-offset), high * np.exp(offset)
+
+
+def _check_move(one: Band | Calibration) -> None:
+    check_number("offset", one.offset, -FURTHEST, FURTHEST)
+    check_number("n", one.n, 1)
 
 
 def quantile(distribution: np.ndarray, share: float, prices: np.ndarray | None = None) -> np.ndarray:

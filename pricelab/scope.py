@@ -13,11 +13,13 @@ notebook 10. Prices in US dollars.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pricelab.items import MAX_PRICE_USD, MIN_PRICE_USD
+from pricelab.stored import check_number
 from pricelab.text_faults import without_markup
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ class Scope:
     low: float = MIN_PRICE_USD  # US dollars: with `high`, what an item may cost that says nothing
     high: float = MAX_PRICE_USD  # US dollars
     words: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)  # word → its familiarity
+
+    def __post_init__(self) -> None:
+        for name, high in (("least_familiar", 1.0), ("typical", 1.0), ("longest", inf), ("low", inf), ("high", inf)):
+            check_number(name, getattr(self, name), 0, high)
 
     @classmethod
     def stored(cls, limits: Mapping[str, Any] | None, ridge: "TfidfRidge") -> "Scope":

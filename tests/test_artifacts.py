@@ -142,19 +142,16 @@ def test_a_manifest_of_another_time_is_refused(folder, change, changes, words):
         ("scope", [1], "scope is .1., expected dict or NoneType"),
         ("scope leest", 0.1, "unexpected keyword argument 'leest'"),
         ("calibration foo", 1, "unexpected keyword argument 'foo'"),
-        ("calibration offset", "x", "offset is 'x', expected a number from -7.6"),
+        ("calibration offset", "x", "offset is 'x', expected a number from -20 to 20"),
         ("calibration offset", float("nan"), "offset is nan, expected a number"),
-        ("calibration offset", 9, "offset is 9, expected a number from -7.6.* to 7.6"),
+        ("calibration offset", 21, "offset is 21, expected a number from -20 to 20"),
+        ("calibration n", None, "n is None, expected a number from 1"),
         ("calibration level", 1.5, "level is 1.5, expected a number from 0 to 1"),
         ("max_text_tokens", "a", "max_text_tokens is 'a', expected int"),
-        ("max_text_tokens", 0, "max_text_tokens is 0, expected a number from 1 to 1,000,000"),
+        ("max_text_tokens", 0, "max_text_tokens is 0, expected a number from 1"),
         ("price_format", {"digits": 9}, "prices have 3 to 6 digits before the point, got 9"),
         ("price_format", {"digits": "4"}, "not supported between"),
         ("price_format", {"d": 4}, "unexpected keyword argument 'd'"),
-        ("read_outs blend", {"weight": 50}, "weight is 50, expected a number from 0 to 1"),
-        ("read_outs blend", {"weight": {"x": 1}}, "weight is {'x': 1}, expected a number"),
-        ("read_outs blend", {"width": None}, "width is None, expected a number"),
-        ("read_outs blend", {"calibration": {"offset": 9}}, "offset is 9, expected a number"),
     ],
 )
 def test_a_value_that_no_training_writes_is_refused_in_words(folder, place, value, words):
@@ -166,12 +163,6 @@ def test_a_value_that_no_training_writes_is_refused_in_words(folder, place, valu
     inner[name] = value
     write_json_atomic(folder / MANIFEST, content)
     refused(folder, f"doesn't follow schema 1: .*{words}.*; copy the whole folder again, or fine-tune into a new one")
-
-
-def test_prices_that_lie_further_apart_let_intervals_move_further(folder, change):
-    calibration = read_json(folder / MANIFEST)["calibration"]
-    change(price_format={"digits": 6, "cents": True}, calibration={**calibration, "offset": 9})
-    assert Manifest.read(folder).calibration["offset"] == 9
 
 
 @pytest.mark.parametrize("name", ["ridge.json", "ridge.safetensors", "adapter_config.json", "blend.safetensors"])

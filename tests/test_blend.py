@@ -79,6 +79,15 @@ def test_what_was_saved_answers_the_same(tmp_path):
     assert loaded.calibration == blend.calibration and loaded.probe.cv_log_rmse == blend.probe.cv_log_rmse
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("weight", 50), ("weight", {"x": 1}), ("weight", None), ("width", None), ("width", -1.0)]
+)
+def test_a_number_that_no_training_writes_is_refused_in_words(tmp_path, name, value):
+    facts = {**blend_of(rows=40)[0].save(tmp_path), name: value}
+    with pytest.raises(ValueError, match=rf"blend.safetensors can't be used .{name} is .*, expected a number from 0"):
+        Blend.load(tmp_path, facts)
+
+
 @pytest.mark.parametrize("fault", ["missing", "cut", "an array gone", "not finite", "no weight"])
 def test_a_blend_that_does_not_fit_is_refused_in_words(tmp_path, fault):
     facts, path = blend_of(rows=40)[0].save(tmp_path), tmp_path / FILE
