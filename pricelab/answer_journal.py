@@ -67,6 +67,8 @@ class AnswerJournal:
     def _first_line(self) -> bytes:
         if not self.path.exists():
             return b""
+        if not self.path.is_file():
+            raise ValueError(f"{self.path}, where answers are kept as they come, is no file; give --out another name")
         with open(self.path, "rb") as file:
             return file.readline()
 

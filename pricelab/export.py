@@ -65,8 +65,11 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
         staged.chmod(0o755)
         before = _estimates(pricer, texts, progress)
         with quiet():
-            _merged(folder, pricer.manifest).save_pretrained(staged)
+            model = _merged(folder, pricer.manifest)
+        with quiet(), in_words("exporting", out.parent, needed=model.get_memory_footprint()):
+            model.save_pretrained(staged)
             pricer.base.tokenizer.save_pretrained(staged)
+        del model
         merged = str(staged.resolve())
         # a predictor without a name: none maps the file any more when Windows is asked to move the folder
         moved = np.abs(_estimates(Pricer.from_base(merged, price_format=pricer.price_format), texts, progress) - before)

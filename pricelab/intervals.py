@@ -50,6 +50,11 @@ class Calibration:
     def __post_init__(self) -> None:
         bands = tuple(Band(**band) if isinstance(band, dict) else band for band in self.bands)  # as JSON has them
         object.__setattr__(self, "bands", bands)
+        if odd := [band for band in bands if not isinstance(band, Band)]:
+            raise TypeError(f"bands hold {odd[0]!r}, expected a start, an offset and a number of items")
+        starts = [band.start for band in bands]
+        if starts and (starts[0] != 0 or sorted(set(starts)) != starts):
+            raise ValueError(f"the bands start at {starts}, expected rising dollars from 0 on")
         check_number("level", self.level, 0, 1)
         _check_move(self)
 

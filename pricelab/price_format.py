@@ -28,7 +28,9 @@ class PriceFormat:
     cents: bool = False  # whether a price under $10 is written with two decimals
 
     def __post_init__(self) -> None:
-        if not SIGNIFICANT <= self.digits <= MOST_DIGITS:
+        if not isinstance(self.cents, bool):
+            raise TypeError(f"cents is {self.cents!r}, expected true or false")
+        if type(self.digits) is not int or not SIGNIFICANT <= self.digits <= MOST_DIGITS:
             raise ValueError(f"prices have {SIGNIFICANT} to {MOST_DIGITS} digits before the point, got {self.digits!r}")
 
     @classmethod

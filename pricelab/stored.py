@@ -6,5 +6,6 @@ from typing import Any
 
 def check_number(name: str, value: Any, low: float, high: float = math.inf) -> None:
     """Refuse what is no finite number from ``low`` to ``high``, with a `ValueError` that names it."""
-    if not (isinstance(value, int | float) and math.isfinite(value) and low <= value <= high):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} is {value!r}, expected a number from {low:g} to {high:g}")

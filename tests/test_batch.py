@@ -195,6 +195,14 @@ def test_a_file_of_that_name_that_is_no_journal_is_refused_with_every_byte_left(
     assert journal_path(out).read_bytes() == content
 
 
+def test_a_folder_in_the_journals_place_is_refused_in_words(tmp_path):
+    source, out = write(tmp_path / "in.csv", 3), tmp_path / "out.csv"
+    journal_path(out).mkdir()
+    with pytest.raises(ValueError, match="where answers are kept as they come, is no file; give --out another name"):
+        predict_file(Counting(), source, out, progress=False, overwrite=True)
+    assert journal_path(out).is_dir()
+
+
 def test_a_journal_of_other_work_is_refused_with_every_byte_left(tmp_path):
     source, out = write(tmp_path / "in.csv", 3), tmp_path / "out.csv"
     journal_path(out).write_bytes(b'{"input file": 1}\nhalf')

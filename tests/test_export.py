@@ -57,6 +57,16 @@ def test_a_failure_leaves_nothing_behind(finetuned, texts, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_fills_up_is_told_with_what_it_takes(finetuned, texts, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no")
+
+    monkeypatch.setattr("transformers.PreTrainedModel.save_pretrained", full)
+    with pytest.raises(OSError, match=r"exporting in .* failed: No space left.*takes about \d+ kB and .* are free"):
+        export(finetuned["lora"].folder, tmp_path / "merged", texts[:3])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_of_somebody_else_is_never_touched(finetuned, texts, tmp_path):
     mine = tmp_path / "merged.partial" / "notes.txt"
     mine.parent.mkdir()
