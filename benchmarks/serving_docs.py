@@ -11,10 +11,11 @@ from typing import Any
 
 from benchmarks.results import ROOT, renewed, spread
 from pricelab.costs.hardware import HARDWARE
-from pricelab.costs.per_thousand import ASSUMED_UTILISATION, RENTED, rented
+from pricelab.costs.per_thousand import ASSUMED_UTILISATION, RENTED, TREE_TOKENS, fastest_measured, rented
 from pricelab.costs.shapes import SHAPES
 from pricelab.costs.units import human_seconds, human_usd
 from pricelab.files import write_text_atomic
+from pricelab.pricer import DIGITS
 from pricelab.serving.modal_app import IDLE_SECONDS
 
 PAGE = ROOT / "docs" / "serving.md"
@@ -22,8 +23,6 @@ MANY_PAGE = ROOT / "docs" / "serving-many.md"
 MODAL_PAGE = ROOT / "docs" / "serving-modal.md"
 ITEMS, HOURS = 100_000_000, 8
 PROMPT_TOKENS = 50  # of a workshop item with the question, on average
-TREE_TOKENS = 99  # of the tree of digits, one digit a token: 9 first ones and 90 behind them
-TOKENS = 150  # that a price takes, assumed: both together, in round numbers
 RENTED_SHAPES = ("SmolLM2-135M", "Qwen3-1.7B")
 WAYS = {"one": "no", "batched": "yes"}
 STRETCHES = {  # how requests come → busy stretches in a month of 30 days, and seconds from first to last request of one
@@ -139,18 +138,20 @@ def contract_words(facts: dict[str, Any]) -> str:
 
 def many_table(facts: dict[str, Any]) -> str:
     """Machines, hours and money for `ITEMS` prices, as a Markdown table."""
+    gpu, fastest = fastest_measured(DIGITS)
     lines = ["| machine | prices/s | one machine | machines for 8 hours | rent | how we know |", "|---" * 6 + "|"]
     for base, found in facts["predictors"].items():
         rate = max(row["batched"]["per_second"]["median"] for row in found["load"])
         lines.append(_many_row(f"{base}, {facts['machine']}", rate, "", "measured over HTTP, batched"))
     for shape in RENTED_SHAPES:
         for device in RENTED:
-            line = rented(SHAPES[shape], TOKENS, HARDWARE[device])
+            line = rented(SHAPES[shape], PROMPT_TOKENS, HARDWARE[device])
             rent = human_usd(line.usd * ITEMS / 1000)
             lines.append(_many_row(f"{shape}, {device}", 1000 / line.seconds, rent, HARDWARE[device].price_source))
     told = (
-        f"Rows of GPUs: 2·N operations a token, {TOKENS} tokens a price (assumed: about {PROMPT_TOKENS} of the prompt, "
-        f"{TREE_TOKENS} of the tree of digits) at {ASSUMED_UTILISATION:.0%} of the peak (assumed). The other rows: "
+        f"Rows of GPUs: 2·N operations a token, about {PROMPT_TOKENS} tokens of the prompt and {TREE_TOKENS} of the "
+        f"tree of digits a price, at {ASSUMED_UTILISATION:.0%} of the peak (assumed), and none faster than the "
+        f"{fastest:,.0f} a second of SmolLM2-135M on an {gpu} (`python -m benchmarks.pricing`). The other rows: "
         f"{written(facts)}."
     )
     return "\n".join([*lines, "", told])

@@ -13,7 +13,6 @@ from benchmarks.serving_docs import (
     MODAL_PAGE,
     PAGE,
     PROMPT_TOKENS,
-    TOKENS,
     TREE_TOKENS,
     aim_words,
     cold_table,
@@ -66,7 +65,6 @@ def test_which_predictor_reached_the_aim_is_what_was_measured():
 def test_the_assumed_tokens_of_a_price_are_those_of_prompt_and_tree():
     tree = _steps(WHOLE_DOLLARS, tuple("0123456789")).after
     assert len(tree) - 1 == TREE_TOKENS  # all but the empty beginning, which is the prompt's last token
-    assert abs(PROMPT_TOKENS + TREE_TOKENS - TOKENS) <= 5
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import pytest
 
 from pricelab.catalog import Item
 from pricelab.estimates import PriceEstimate
-from pricelab.verdict import judge
+from pricelab.files import data_dir, read_json
+from pricelab.verdict import RECORDED, judge
 
 RNG = np.random.default_rng(4)
 PRICES = RNG.lognormal(4, 0.5, 60)
@@ -86,6 +87,13 @@ def test_few_items_are_named_as_such(monkeypatch):
     assert "only 60 test items" in found.advice
     monkeypatch.setattr("pricelab.verdict.FEW", 60)
     assert "only" not in found.advice
+
+
+def test_how_rough_few_items_are_is_what_the_record_says():
+    cells = read_json(data_dir() / "results" / "interval-coverage.json")["cells"]
+    held = [cell["coverage"] for cell in cells if (cell["kind"], cell["method"], cell["n"]) == ("differences", "t", 50)]
+    assert f"{100 * min(held):.0f} to {100 * max(held):.0f} %" == RECORDED
+    assert f"{RECORDED} in recorded samples of 50" in verdict(NOISE, 9 + NOISE).advice
 
 
 def test_equal_answers_are_the_same():

@@ -25,7 +25,7 @@ UTILISATION = {
 }
 CPU_UTILISATION = {
     "fp32": (0.45, "30–64 %: training steps of tiny and SmolLM2-135M on two CPUs"),
-    "bf16": (0.15, "11–16 %: LoRA steps of SmolLM2-135M on a CPU with AMX"),
+    "bf16": (0.30, "11–16 % with AMX, 40–56 % without: training steps of SmolLM2-135M on two CPUs"),
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pricelab.costs import Budget, Hardware, ladder, this_machine
-from pricelab.costs.units import SUPERSCRIPTS, human_bytes, human_flops
+from pricelab.costs.units import human_bytes, human_flops
 from pricelab.plots import style
 from pricelab.plots.style import FONT_POINTS, finished, legend_below, new_axes, words
 
@@ -73,7 +73,8 @@ def compute_ladder(rungs: Sequence[tuple[str, float]] | None = None, ax: "Axes |
     """
     rungs = sorted(rungs if rungs is not None else ladder(this_machine()), key=lambda rung: rung[1])
     flops = np.array([rung[1] for rung in rungs])
-    title = f"Arithmetic of training: a factor of {_power(flops[-1] / flops[0])}"
+    factor = human_flops(float(f"{flops[-1] / flops[0]:.0e}")).removesuffix(" FLOPs")
+    title = f"Arithmetic of training: a factor of {factor}"
     axes = new_axes(ax, title, "floating-point operations (log scale)", "")
     start, rows = flops[0] / 30, np.arange(len(rungs))
     axes.hlines(rows, start, flops, color="0.75", linewidth=2)
@@ -96,7 +97,3 @@ def _label(budget: Budget) -> str:
     name = {"lora": "LoRA", "qlora": "QLoRA"}.get(plan.method, plan.method)
     rank = f" r = {plan.rank}" if plan.adapts else ""
     return f"{name}{rank}, {plan.weight_format}" + (", checkpointing" if plan.checkpointing else "")
-
-
-def _power(factor: float) -> str:
-    return "10" + f"{np.log10(factor):.0f}".translate(SUPERSCRIPTS)

@@ -59,7 +59,7 @@ def error_by_block_size(
         errors: name → relative error at each block size, 0 … 1; up to four series, pairs of two formats.
         ax: draw here instead of on a new figure.
     """
-    axes = new_axes(ax, "Rounding error by block size", "weights to a block", "error, % of the weights' size")
+    axes = new_axes(ax, "Rounding error by block size", "weights to a block (log scale)", "error, % of their size")
     for (name, values), (colour, marker, line) in zip(errors.items(), LINE_FORMS, strict=False):
         percent = 100 * np.asarray(values, dtype=float)
         axes.plot(blocks, percent, color=colour, marker=marker, linestyle=line, linewidth=2, label=words(name))
@@ -112,7 +112,7 @@ def time_ratios(ratios: Mapping[str, Sequence[Any]], reference: str = "16 bits",
     """
     first = next(iter(ratios.values()))
     title = f"4-bit product against {words(reference)}, median of {first[0].n}"
-    axes = new_axes(ax, title, "tokens at a time", "times as long, 95 % interval")
+    axes = new_axes(ax, title, "tokens at a time (log scale)", "times as long, 95 % interval")
     for (name, found), (colour, marker, line) in zip(ratios.items(), LINE_FORMS, strict=False):
         tokens, values = [one.tokens for one in found], np.array([one.value for one in found])
         spread = np.array([[one.value - one.low, one.high - one.value] for one in found]).T
