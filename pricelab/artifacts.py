@@ -18,7 +18,7 @@ from pricelab.blend import Blend
 from pricelab.files import read_json, sha256_of, write_json_atomic
 from pricelab.intervals import Calibration
 from pricelab.price_format import PriceFormat
-from pricelab.pricer import BLEND, DIGITS, Pricer
+from pricelab.pricer import BLEND, DIGITS, Pricer, adapted_layers
 from pricelab.prompt import PROMPT_VERSION
 from pricelab.recipe import METHODS
 from pricelab.scope import Scope
@@ -119,6 +119,11 @@ def _check_values(manifest: Manifest) -> None:
         raise ValueError(f"method is {manifest.method!r}, expected one of {', '.join(METHODS)}")
     check_number("max_text_tokens", manifest.max_text_tokens, 1)
     check_number("median_price_usd", manifest.data["median_price_usd"], 0)
+    limits = manifest.data.get("price_range")
+    if limits is not None and not (isinstance(limits, list) and len(limits) == 2):
+        raise ValueError(f"price_range is {limits!r}, expected the lowest and the highest price")
+    for limit in limits or ():
+        check_number("price_range", limit, 0)
     PriceFormat.stored(manifest.price_format)  # these three check their own values
     Scope(**manifest.scope or {})
     Calibration(**manifest.calibration or {"offset": 0, "n": 1})
@@ -219,6 +224,11 @@ def _lay_beside(folder: Path, manifest: Manifest, beside: Pricer) -> tuple[Any, 
     name = f"sha256-{manifest.files['adapter_model.safetensors'][:16]}"
     with quiet():
         if not isinstance(beside.model, PeftModel):
+            if adapted_layers(beside.model):
+                raise ValueError(
+                    f"the base that {beside.name} holds has an adapter already; load {folder} beside the predictor of "
+                    "that one"
+                )
             model = PeftModel.from_pretrained(base.model, str(folder), adapter_name=name)
         else:
             model = beside.model

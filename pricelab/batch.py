@@ -5,8 +5,6 @@ can be interrupted, and the same command goes on. Reading and writing rows is le
 `answer_journal`, estimating to `pricer`. Prices in US dollars. Introduced in notebook 12.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -106,6 +104,8 @@ def check_output(source: Path, out: Path, overwrite: bool) -> None:
         raise ValueError(f"{out} can't be written: {file} is a file and no folder; give --out another name")
     if file_kind(source) != file_kind(out):
         raise ValueError(f"{source.name} and {out.name} differ in format; end --out's name in {source.suffix}")
+    if out.name.lower().endswith(PACKED_ENDINGS):
+        raise ValueError(f"{out.name} would be a packed file, and none is written; end --out's name in {source.suffix}")
     if out.exists() and not overwrite:
         raise ValueError(f"{out} exists; choose another name, or add --overwrite")
 
@@ -120,11 +120,10 @@ def _depends_on(pricer: "Pricer", rows: "RowStream", found: "Columns") -> dict[s
     """What the answers depend on, in the words that an error names it by."""
     from pricelab import __version__
 
-    made = json.dumps(pricer.manifest.as_dict() if pricer.manifest else None, sort_keys=True, default=str)
     return {
         "input file": rows.sha256,
         "choice of columns": [found.title, found.description],
-        "predictor": [pricer.name, hashlib.sha256(made.encode()).hexdigest()],
+        "predictor": [pricer.name, pricer.identity],
         "version of pricelab": __version__,
         "size of window": WINDOW,
     }

@@ -25,7 +25,9 @@ class Interval:
     high: float
 
     def text(self, form: Callable[[float], str]) -> str:
-        """``"value [low, high]"``, each written by ``form``."""
+        """``"value [low, high]"``, each written by ``form``; an interval without any width says nothing: a dash."""
+        if self.low == self.high:
+            return f"{form(self.value)} [–]"
         return f"{form(self.value)} [{form(self.low)}, {form(self.high)}]"
 
     def __str__(self) -> str:

@@ -33,12 +33,13 @@ def model_card(manifest: Any) -> str:
         "tags": "[pricelab, price-prediction" + (", lora]" if adapter else "]"),
     }
     recipe, written = manifest.recipe, PriceFormat.stored(manifest.price_format)
+    readers = f"(ridge and blend: from {data['reader_items']:,}) " if "reader_items" in data else ""
     learned = (
         f"{METHODS[manifest.method]}. Base: {base}, revision `{manifest.base['revision'][:12]}`. "
         f"{data['train_items']:,} items of the catalog “{_plain(data['name'])}” "
-        f"(fingerprint `{data['fingerprint'][:12]}`), {recipe['epochs']:g} passes, batch {recipe['batch_size']}, "
-        f"learning rate {recipe['learning_rate']:g}, seed {manifest.seed}. Texts are cut at "
-        f"{manifest.max_text_tokens} tokens."
+        f"{readers}(fingerprint `{data['fingerprint'][:12]}`), {recipe['epochs']:g} passes, "
+        f"batch {recipe['batch_size']}, learning rate {recipe['learning_rate']:g}, seed {manifest.seed}. Texts are "
+        f"cut at {manifest.max_text_tokens} tokens."
     )
     return "\n".join(
         [

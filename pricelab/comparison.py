@@ -78,9 +78,9 @@ def compare_file(
 ) -> tuple[Comparison, str]:  # fmt: skip
     """Compare on the usable rows of a file; also returns, in words, which rows those are.
 
-    Rows whose texts the predictor learned from, or was calibrated on, are left out and counted: of its own file the
-    test split stays. How the file is read is said as to `load_catalog`; where nothing is said of prices, those that the
-    predictor can answer with are judged, and any others from the range that it learned from.
+    Rows whose texts the predictor learned from, was chosen by or was calibrated on are left out and counted: of its
+    own file the test split stays. How the file is read is said as to `load_catalog`; where nothing is said of prices,
+    those that the predictor can answer with are judged, and any others from the range that it learned from.
 
     Raises:
         ValueError: the file can't be read, has no usable row, none that the predictor hasn't seen, or holds prices in
@@ -95,8 +95,8 @@ def compare_file(
     unseen = _unseen(pricer, items)
     if not unseen:
         raise ValueError(
-            f"{path}: the predictor learned from all {len(items):,} usable rows, or was calibrated on them; how near "
-            "it comes to those says nothing about others. Give rows that were held back"
+            f"{path}: the predictor learned from all {len(items):,} usable rows, or was chosen by or calibrated on "
+            "them; how near it comes to those says nothing about others. Give rows that were held back"
         )
     words = str(report)
     if known := len(items) - len(unseen):

@@ -7,6 +7,7 @@ Used by `checkpoints`, `run_folder` and `finetuning`.
 import contextlib
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,8 @@ def in_words(doing: str, folder: Path, needed: int = 0, after: str = "") -> Iter
     except Exception as error:
         if not is_disk_error(error):
             raise
-        number = error.errno if isinstance(error, OSError) else None
+        told = re.search(r"os error (\d+)", str(error))  # as safetensors has it
+        number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
         raise OSError(_told(doing, folder, needed, after, error, number)) from error
 
 

@@ -72,7 +72,8 @@ def export(folder: str | Path, out: str | Path, texts: Sequence[str], *, progres
         del model
         merged = str(staged.resolve())
         # a predictor without a name: none maps the file any more when Windows is asked to move the folder
-        moved = np.abs(_estimates(Pricer.from_base(merged, price_format=pricer.price_format), texts, progress) - before)
+        alike = {"price_format": pricer.price_format, "max_text_tokens": pricer.max_text_tokens}
+        moved = np.abs(_estimates(Pricer.from_base(merged, **alike), texts, progress) - before)
         staged.rename(out)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

@@ -16,6 +16,7 @@ import numpy as np
 from pricelab import processes
 from pricelab.artifacts import RUN, Manifest, tokenizer_sha256
 from pricelab.base_files import place_of
+from pricelab.baselines import TfidfRidge
 from pricelab.bases import load_tokenizer
 from pricelab.catalog import MIN_TO_FINETUNE, Catalog, Item
 from pricelab.choices import check_choices, chosen_recipe, without
@@ -101,6 +102,7 @@ def finetune(
     base = base or profile.base
     items: Sequence[Item] = without(catalog["train"], validation)
     _check_sizes({"train": items, "calibration": catalog["calibration"]})
+    whole = items  # what the ridge and the blend learn from: to them an item costs next to nothing
     if recipe is None and minutes is None and "epochs" not in choices:
         items = affordable(items, profile.max_item_passes, seed)
     recipe = chosen_recipe(recipe or default_recipe(profile, method, len(items), minutes is not None), choices)
@@ -117,6 +119,12 @@ def finetune(
     processes.once(lambda: check_folder(folder, settings, overwrite))
     if recipe.compile:
         check_compiler()
+    if len(items) < len(whole) and progress and processes.is_first():
+        print(
+            f"the adapter learns from {len(items):,} of {len(whole):,} training items, drawn at random, which is what "
+            "this machine affords in some minutes; --epochs 1 or --minutes takes all of them",
+            file=sys.stderr,
+        )
     tokenizer = load_tokenizer(*place_of(base))
     number_tokens(tokenizer, price_format)  # refuses a tokenizer that writes them otherwise
     recipe = replace(recipe, max_text_tokens=cut_length(tokenizer, items, recipe.max_text_tokens))
@@ -126,6 +134,8 @@ def finetune(
         if progress:
             show_losses(run.losses, title=f"{len(run.losses)} steps, {run.seconds / 60:.1f} min, trained before")
         return run
+    # before the training, which would be lost where the texts share no words
+    ridge = processes.once(lambda: TfidfRidge().fit([i.text for i in whole], [i.price for i in whole], seed=seed))
     room = check_room(base, method, recipe, items, tokenizer, mixed=bool(mix), price_format=price_format)
     loaded, model = load_trainable(base, method, recipe, seed)
     if progress and processes.rank() == 0:
@@ -141,8 +151,9 @@ def finetune(
             round_as_saved(model, loaded.device)
         pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
         held_out = catalog["calibration"][: profile.calibration_items]
-        options = {"blended": blend, "seed": seed, "progress": progress and processes.is_first()}
-        read_outs = ask(model, lambda: with_read_outs(pricer, items, held_out, **options))
+        options = {"ridge": ridge, "seen": validation, "blended": blend, "seed": seed}
+        options["progress"] = progress and processes.is_first()
+        read_outs = ask(model, lambda: with_read_outs(pricer, whole, held_out, **options))
         weights = trained_weights(model) if processes.sharded() else None
 
         def seal() -> Manifest:
@@ -155,7 +166,8 @@ def finetune(
                 tokenizer_sha256=tokenizer_sha256(loaded.tokenizer),
                 max_text_tokens=recipe.max_text_tokens,
                 data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
-                      "median_price_usd": float(np.median([item.price for item in items])),
+                      "median_price_usd": float(np.median([item.price for item in whole])),
+                      **({"reader_items": len(whole)} if len(items) < len(whole) else {}),
                       **({"price_range": list(catalog.price_range)} if catalog.price_range else {})},
                 recipe=recipe.as_dict(),
                 seed=seed,

@@ -6,6 +6,9 @@ Introduced in notebook 00, taken apart in notebook 10. B is a number of descript
 """
 
 import contextlib
+import hashlib
+import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +106,20 @@ class Pricer:
         if read_out not in there:
             raise ValueError(f"{self.name} has no read-out {read_out!r}; it has {' and '.join(there)}")
         return replace(self, read_out=read_out)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that its answers depend on beside the texts: one other setting, one other identity."""
+        noted = {
+            "name": self.name,
+            "manifest": self.manifest and self.manifest.as_dict(),
+            "revision": self.base.revision,
+            "adapter": self.adapter,
+            "read_out": self.read_out,
+            "max_text_tokens": self.max_text_tokens,
+            "price_format": str(self.price_format),
+        }
+        return hashlib.sha256(json.dumps(noted, sort_keys=True, default=str).encode()).hexdigest()
 
     @property
     def constant(self) -> Any:
@@ -212,8 +229,8 @@ class Pricer:
     @contextlib.contextmanager
     def _switched(self) -> Any:
         """This predictor's adapter, or none, at work in the model; afterwards the one that was."""
-        if not self.adapter and hasattr(self.model, "disable_adapter"):
-            with self.model.disable_adapter():
+        if not self.adapter:
+            with _without_adapters(self.model):
                 yield
             return
         before = self.model.active_adapter if self.adapter_name else None
@@ -225,6 +242,29 @@ class Pricer:
             yield
         finally:
             self.model.set_adapter(before)
+
+
+@contextlib.contextmanager
+def _without_adapters(model: Any) -> Any:
+    """No adapter at work in ``model``, also where one was laid onto a bare model's layers afterwards."""
+    if hasattr(model, "disable_adapter"):
+        with model.disable_adapter():
+            yield
+        return
+    layers = adapted_layers(model)
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
+
+
+def adapted_layers(model: Any) -> list[Any]:
+    """The layers of ``model`` that hold an adapter."""
+    tuners = sys.modules.get("peft.tuners.tuners_utils")  # not imported yet: nothing is adapted
+    return [layer for layer in model.modules() if isinstance(layer, tuners.BaseTunerLayer)] if tuners else []
 
 
 def labelled(model: Any) -> str:

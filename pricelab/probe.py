@@ -73,9 +73,12 @@ class Probe:
             "dual": dual.astype(np.float32), "intercept": model.intercept_.astype(np.float32),
             "range": np.array([log_price.min(), log_price.max()], np.float32),
         }  # fmt: skip
-        np.fill_diagonal(distances, np.inf)  # an item is no neighbour of itself
+        same = np.unique(apart, return_inverse=True)[1]
+        distances[same[:, None] == same] = np.inf  # a text is no neighbour of itself, in whichever row it stands
         nearest = _root_mean(distances[:, support].min(1), flat.shape[1])
-        self.arrays["reach"] = np.array([LENIENCE * np.quantile(nearest, RAREST)], np.float32)
+        found = nearest[np.isfinite(nearest)]
+        reach = LENIENCE * np.quantile(found, RAREST) if len(found) else np.finfo(np.float32).max
+        self.arrays["reach"] = np.array([reach], np.float32)
         return self
 
     def log_price(self, states: np.ndarray) -> np.ndarray:

@@ -132,11 +132,13 @@ def pick_precision(device: str) -> tuple[Any, str]:
     """The dtype for weights and matrix products on ``device``, and why. What learns is held in fp32 everywhere.
 
     Raises:
-        ValueError: a device that pricelab does not train on.
+        ValueError: a device that pricelab does not run on, or that is not here.
     """
     import torch
 
     kind = device.partition(":")[0]
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"the device {device!r} was asked for, but torch finds no GPU that it can use; use 'cpu'")
     if kind == "cuda":
         # is_bf16_supported() also counts slow emulation, so ask the hardware: bf16 came with compute capability 8.
         major, minor = torch.cuda.get_device_capability()
@@ -144,7 +146,7 @@ def pick_precision(device: str) -> tuple[Any, str]:
             return torch.bfloat16, f"compute capability {major}.{minor} has bf16"
         return torch.float16, f"compute capability {major}.{minor} has no bf16: fp16, and the loss is scaled"
     if kind != "cpu":
-        raise ValueError(f"no training on the device {device!r}: {REFUSED.get(kind, UNKNOWN)}; use 'cpu' or 'cuda'")
+        raise ValueError(f"the device {device!r} is not supported: {REFUSED.get(kind, UNKNOWN)}; use 'cpu' or 'cuda'")
     can = torch.cpu.get_capabilities()
     if can.get("avx512_bf16") or can.get("amx_bf16"):
         return torch.bfloat16, "this CPU multiplies bf16 in hardware"

@@ -38,14 +38,15 @@ class ReadOuts:
 
 def with_read_outs(
     pricer: Pricer, items: Sequence[Item], calibration: Sequence[Item], *, ridge: TfidfRidge | None = None,
-    blended: bool = True, seed: int = 0, progress: bool = False,
+    seen: Sequence[Item] = (), blended: bool = True, seed: int = 0, progress: bool = False,
 ) -> ReadOuts:  # fmt: skip
     """``pricer`` with calibrated read-outs, learned from ``items`` and calibrated on ``calibration``.
 
     Args:
         pricer: with its adapter.
-        items: what the blend learns from; the adapter's own training items.
+        items: what the blend learns from: the adapter's own training items, and others beside them if there are.
         calibration: held-out items.
+        seen: further items that the adapter wasn't trained on but chosen by, such as those for early stopping.
         ridge: just fitted on ``items``; by default it is fitted here.
         blended: whether there is to be a blend beside the digits.
         seed: of the folds.
@@ -54,8 +55,8 @@ def with_read_outs(
     Raises:
         ValueError: too few items.
     """
-    ridge = ridge or TfidfRidge().fit([item.text for item in items], [item.price for item in items])
-    known = np.union1d(ridge.known, digests_of([item.text for item in calibration]))
+    ridge = ridge or TfidfRidge().fit([item.text for item in items], [item.price for item in items], seed=seed)
+    known = np.union1d(ridge.known, digests_of([item.text for item in (*calibration, *seen)]))
     ready = replace(pricer, ridge=replace(ridge, known=known), blend=None, read_out=DIGITS)
     found, error = _calibrated(ready, calibration, progress)
     ready, errors, of_digits = replace(ready, calibration=found), {DIGITS: error}, found

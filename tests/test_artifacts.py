@@ -146,6 +146,8 @@ def test_a_manifest_of_another_time_is_refused(folder, change, changes, words):
         ("calibration offset", float("nan"), "offset is nan, expected a number"),
         ("calibration offset", 21, "offset is 21, expected a number from -20 to 20"),
         ("calibration n", None, "n is None, expected a number from 1"),
+        ("data price_range", "ab", "price_range is 'ab', expected the lowest and the highest price"),
+        ("data price_range", [1, "b"], "price_range is 'b', expected a number from 0"),
         ("calibration n", True, "n is True, expected a number from 1"),
         ("calibration bands", 5, "not iterable"),
         ("calibration bands", [5], "bands hold 5, expected a start, an offset and a number of items"),

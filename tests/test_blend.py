@@ -117,3 +117,16 @@ def test_of_many_items_the_probe_learns_from_so_many(toy_base, toy_catalog, monk
     ridge = TfidfRidge().fit(items)
     blend = fit_blend(Pricer.from_base(str(toy_base)), items, ridge)
     assert len(blend.probe.held_out) == 30 < len(items)
+
+
+def test_the_blend_weighs_what_the_ridge_said_of_items_that_it_had_not_seen(toy_base, toy_catalog, monkeypatch):
+    monkeypatch.setattr("pricelab.blend.ITEMS", 30)
+    items, given = toy_catalog["train"], {}
+    monkeypatch.setattr(Blend, "fit", lambda *parts: given.update(usd=parts[1], words=parts[2], texts=parts[4]))
+    ridge = TfidfRidge().fit(items)
+    fit_blend(Pricer.from_base(str(toy_base)), items, ridge, seed=5)
+    rows = [[item.text for item in items].index(text) for text in given["texts"]]
+    assert len(set(rows)) == 30 and rows == sorted(rows) != list(range(30))
+    np.testing.assert_array_equal(given["words"], ridge.held_out[rows])
+    np.testing.assert_array_equal(given["usd"], [items[row].price for row in rows])
+    assert not np.allclose(given["words"], np.log(ridge.predict(given["texts"])), atol=0.05)

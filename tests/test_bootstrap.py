@@ -22,6 +22,11 @@ from pricelab.bootstrap import (
 QUICK = settings(max_examples=50, deadline=None)
 
 
+def test_an_interval_without_width_is_written_as_none():
+    assert str(mean_interval([24.0])) == "$24.00 [–]"
+    assert str(mean_interval([24.0, 26.0])).startswith("$25.00 [")
+
+
 @pytest.mark.parametrize("values", [[3.0], [0.1] * 7, [0.0] * 5, [1e300] * 3])
 def test_equal_values_give_a_point_without_a_warning(values):
     with warnings.catch_warnings():

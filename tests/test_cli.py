@@ -43,7 +43,7 @@ class FakePricer:
     """Prices a text at its length in dollars, give or take half."""
 
     read_out, price_format = "digits", WHOLE_DOLLARS
-    name = "fake, qlora"
+    name = identity = "fake, qlora"
     constant = ConstantPrice(20.0)
     ridge = Ridge()
 
@@ -253,6 +253,8 @@ def test_predict_refuses_a_change_of_format_and_a_lonely_out(command, pricer, tm
     source = shop(tmp_path / "in.csv", 3)
     for name in ("out.jsonl", "out.tsv", "out.parquet"):
         assert "differ in format" in command("predict", "run", source, "--out", tmp_path / name)[2]
+    for name in ("out.xlsx", "out.csv.gz", "OUT.ZIP"):
+        assert "would be a packed file" in command("predict", "run", source, "--out", tmp_path / name)[2]
     assert "add --out FILE" in command("predict", "run", source)[2]
     assert "there is no file a chair; " in command("predict", "run", "a chair", "--out", tmp_path / "out.csv")[2]
 

@@ -68,7 +68,7 @@ def test_nearer_estimates_save_dollars(rows, step):
 def test_pairs_need_both_answers():
     saved = paired_difference([10, 10, 10], [10, np.nan, 11], [12, 12, np.nan])
     assert (saved.n, saved.value, saved.low, saved.high) == (1, 2.0, 2.0, 2.0)
-    assert str(saved) == "$2.00 [$2.00, $2.00] per item, n = 1"
+    assert str(saved) == "$2.00 [–] per item, n = 1"
 
 
 def test_pairing_sees_what_two_intervals_hide():

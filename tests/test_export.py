@@ -36,6 +36,15 @@ def test_the_merged_checkpoint_answers_nearly_as_the_adapter_and_the_drift_says_
     assert moved.mean() < 0.2 * np.abs(bare - adapted).mean()
 
 
+def test_the_drift_is_of_the_same_texts_cut_alike(finetuned, texts, tmp_path):
+    pricer, long = Pricer.load(finetuned["lora"].folder), [" ".join([text] * 12) for text in texts[:6]]
+    assert all(was_cut for _, was_cut in map(pricer.prompt_ids, long))
+    drift = export(finetuned["lora"].folder, tmp_path / "merged", long)
+    merged = Pricer.from_base(str(tmp_path / "merged"), max_text_tokens=pricer.max_text_tokens)
+    one, two = (np.array([answer.estimate for answer in model.estimate(long)]) for model in (merged, pricer))
+    assert drift.largest == np.abs(one - two).max() < 20
+
+
 def test_what_cannot_be_merged_is_refused(finetuned, texts, tmp_path):
     with pytest.raises(ValueError, match="no adapter to merge"):
         export(finetuned["full"].folder, tmp_path / "merged", texts)

@@ -10,6 +10,8 @@ import pytest
 
 from pricelab import finetuning, progress, run_folder, saving, training
 from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinished
+from pricelab.baselines import TfidfRidge
+from pricelab.baselines.rows import digests_of
 from pricelab.catalog import MIN_TO_FINETUNE, load_catalog
 from pricelab.files import read_json, write_json_atomic
 from pricelab.finetuning import CHECKPOINTS, default_recipe, finetune
@@ -429,6 +431,42 @@ def test_a_large_catalog_is_cut_to_a_random_part_that_the_seed_decides(toy_catal
     assert chosen != toy_catalog["train"][:30]
     assert chosen == finetuning.affordable(toy_catalog["train"], 30, seed=0)
     assert finetuning.affordable(toy_catalog["train"], 10_000, seed=0) == toy_catalog["train"]
+
+
+def test_the_readers_learn_from_all_items_the_adapter_from_what_is_affordable(
+    toy_base, toy_catalog, tmp_path, monkeypatch, capsys
+):
+    laptop = dataclasses.replace(PROFILES["smoke"], max_item_passes=40)
+    monkeypatch.setattr(finetuning, "detect", lambda: laptop)
+    read_outs, given = finetuning.with_read_outs, {}
+
+    def noting(pricer, items, calibration, **options):
+        given.update(items=items, calibration=calibration, **options)
+        return read_outs(pricer, items, calibration, **options)
+
+    monkeypatch.setattr(finetuning, "with_read_outs", noting)
+    watched = toy_catalog["validation"][:5]
+    run = finetune(toy_catalog, tmp_path / "run", base=str(toy_base), method="lora", validation=watched, blend=True)
+    assert "the adapter learns from 40 of 64 training items, drawn at random" in capsys.readouterr().err
+    assert run.manifest.data["train_items"] == 40 and run.manifest.data["reader_items"] == 64
+    assert "(ridge and blend: from 64)" in (run.folder / "README.md").read_text(encoding="utf-8")
+    assert list(given["items"]) == list(toy_catalog["train"]) and given["seen"] == watched
+    learned, judged = ({item.text for item in given[part]} for part in ("items", "calibration"))
+    assert judged and judged <= {item.text for item in toy_catalog["calibration"]} and not judged & learned
+    known = TfidfRidge.load(run.folder).known
+    assert np.isin(digests_of([*learned, *judged, *(item.text for item in watched)]), known).all()
+    assert not np.isin(digests_of([item.text for item in toy_catalog["test"]]), known).any()
+
+
+def test_texts_that_share_no_words_are_refused_before_anything_is_trained(toy_base, toy_catalog, tmp_path, monkeypatch):
+    def alone(items, kind):
+        return tuple(dataclasses.replace(item, text=f"{kind}{row:04d}") for row, item in enumerate(items))
+
+    monkeypatch.setattr(finetuning, "train", lambda *_, **__: pytest.fail("trained first"))
+    splits = {name: alone(items, name[:2]) for name, items in toy_catalog.splits.items()}
+    with pytest.raises(ValueError, match="share no words"):
+        finetune(dataclasses.replace(toy_catalog, splits=splits), tmp_path / "run", base=str(toy_base), **QUICK)
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_checkpoints_and_no_settings_are_left(finetuned):

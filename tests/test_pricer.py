@@ -10,6 +10,7 @@ import torch
 from pricelab import bases, pricer, states
 from pricelab.decoding import PRICES_USD
 from pricelab.intervals import Band, Calibration
+from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
 from pricelab.prompt import digit_tokens
 
@@ -34,6 +35,28 @@ def untuned(toy_base, monkeypatch):
 @pytest.fixture(scope="module")
 def tuned(finetuned):
     return Pricer.load(finetuned["qlora"].folder)
+
+
+def test_each_setting_that_moves_answers_makes_another_identity(untuned, tuned):
+    same = Pricer.from_base(untuned.base)
+    others = [
+        tuned, tuned.bare, untuned, replace(untuned, max_text_tokens=20), replace(untuned, price_format=PriceFormat(4)),
+        replace(tuned, read_out="blend"),
+    ]  # fmt: skip
+    assert same.identity == untuned.identity and len({one.identity for one in others}) == len(others)
+
+
+def test_a_predictor_that_is_loaded_beside_an_untuned_one_leaves_it_untuned(toy_base, finetuned):
+    bare = Pricer.from_base(str(toy_base))
+    before = bare.estimate(TEXTS[0]).distribution
+    beside = Pricer.load(finetuned["lora"].folder, beside=bare)
+    alone = Pricer.load(finetuned["lora"].folder).estimate(TEXTS[0]).distribution
+    assert np.abs(before - alone).max() > 0.001
+    for _ in range(2):
+        np.testing.assert_array_equal(bare.estimate(TEXTS[0]).distribution, before)
+        np.testing.assert_array_equal(beside.estimate(TEXTS[0]).distribution, alone)
+    with pytest.raises(ValueError, match="has an adapter already; load .* beside the predictor of that one"):
+        Pricer.load(finetuned["lora"].folder, beside=bare)
 
 
 def always(predictor, digit):

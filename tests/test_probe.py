@@ -91,6 +91,24 @@ def test_prices_that_are_all_but_equal_are_learned_too(gap):
     assert (probe.novelty(new + np.float32(9)) > probe.arrays["reach"][0]).all()
 
 
+def test_a_text_with_several_prices_is_no_neighbour_of_itself():
+    states, log_price = made_up(80)
+    twice, texts = np.concatenate([states] * 3, axis=1), [str(row % 80) for row in range(240)]
+    prices = np.concatenate([log_price - 0.5, log_price, log_price + 0.5])
+    probe = Probe().fit(twice, prices, texts=texts)
+    assert probe.arrays["reach"][0] > 0
+    assert (probe.novelty(made_up(80, seed=3)[0]) < probe.arrays["reach"][0]).mean() > 0.9
+
+
+def test_where_hardly_any_text_has_another_beside_it_the_reach_is_a_number_all_the_same():
+    states, _ = made_up(1)
+    probe = Probe()
+    states = np.concatenate([states] * 20, axis=1)
+    texts = [str(row // 19) for row in range(20)]  # one stands there once, the other 19 times
+    probe.fit(states, np.random.default_rng(0).normal(3, 1, 20), texts=texts)
+    assert np.isfinite(probe.arrays["reach"]).all()
+
+
 def test_a_text_that_stands_there_several_times_is_not_known_by_heart_when_it_is_held_out():
     states, _ = made_up(60)
     log_price = np.random.default_rng(1).normal(3, 1, 60)  # nothing in the states tells it

@@ -110,8 +110,14 @@ def test_only_a_cpu_without_avx_512_is_said_to_have_none(monkeypatch):
 
 @pytest.mark.parametrize(("device", "why"), [("mps", "Apple's GPU; the Mac's CPU"), ("xpu", "nobody tried it")])
 def test_a_device_that_was_never_tried_is_refused_with_those_that_were(device, why):
-    with pytest.raises(ValueError, match=f"no training on the device '{device}': .*{why}.*use 'cpu' or 'cuda'"):
+    with pytest.raises(ValueError, match=f"the device '{device}' is not supported: .*{why}.*use 'cpu' or 'cuda'"):
         pick_precision(device)
+
+
+def test_a_gpu_that_is_not_here_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="'cuda:0' was asked for, but torch finds no GPU that it can use; use 'cpu'"):
+        pick_precision("cuda:0")
 
 
 def test_a_mac_trains_on_its_cpu(gpu, monkeypatch):
