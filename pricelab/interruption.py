@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 
 from pricelab.show import in_notebook, progress_stream
 
+INTERRUPTED = "interrupted at"  # how a run that may be trained on says why it ended
 HINT = "interrupted: this step is finished and saved first; interrupt again to stop at once"
 
 
@@ -88,5 +89,5 @@ def after_training(early: bool) -> Iterator[None]:
 def goes_on(where: str) -> str:
     """What a run that was interrupted at ``where`` says: in a notebook it is finished early, elsewhere resumed."""
     if in_notebook():
-        return f"interrupted at {where}; to train longer, run it again with the same settings and overwrite=True"
-    return f"interrupted at {where} and saved; the same command goes on from there"
+        return f"{INTERRUPTED} {where}; to train longer, run it again with the same settings and overwrite=True"
+    return f"{INTERRUPTED} {where} and saved; the same command goes on from there"

@@ -14,12 +14,14 @@ from pricelab.artifacts import MANIFEST, RUN, Manifest, is_finished, is_unfinish
 from pricelab.base_files import locate
 from pricelab.disk import in_words
 from pricelab.files import read_json, write_json_atomic
+from pricelab.interruption import INTERRUPTED
 from pricelab.pricer import BLEND
 from pricelab.prompt import PROMPT_VERSION
 from pricelab.show import in_notebook, progress_stream
 from pricelab.training import Trained
 
 CHECKPOINTS = "checkpoints"
+RESULT = "result"  # among the checkpoints, until it is whole
 Overwrite = bool | Literal["changed"]
 
 
@@ -86,6 +88,8 @@ def finished_run(
     """
     if overwrite is True or not is_finished(folder):
         return None
+    if _untidied(folder):
+        remove_traces(folder)
     if _goes_on(folder, settings):
         if overwrite:
             return None
@@ -149,12 +153,25 @@ def open_folder(folder: Path, settings: dict[str, Any]) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_traces(folder: Path) -> None:
+    """Remove the settings and the checkpoints of the run that has just been finished in ``folder``."""
+    (folder / RUN).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
 def remove_finished(folder: Path) -> None:
     """Remove the files of the finished run in ``folder``, if there is one: another takes its place."""
     if is_finished(folder):
         files = Manifest.read(folder).files
         for name in (MANIFEST, *files):  # the manifest first, so that what is left never looks finished
             (folder / name).unlink(missing_ok=True)
+
+
+def _untidied(folder: Path) -> bool:
+    """Whether a run was cut off when its last file was in place and its traces were not yet removed."""
+    result = folder / CHECKPOINTS / RESULT
+    moved = result.is_dir() and not any(result.iterdir())
+    return moved and not Manifest.read(folder).metrics.get("stopped", "").startswith(INTERRUPTED)
 
 
 def _goes_on(folder: Path, settings: dict[str, Any]) -> bool:

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from pricelab import processes
-from pricelab.artifacts import MANIFEST, RUN, Manifest
+from pricelab.artifacts import MANIFEST, Manifest
 from pricelab.card import CARD, model_card
 from pricelab.disk import flush
 from pricelab.files import read_json, write_json_atomic, write_text_atomic
 from pricelab.profiles import pick_precision
 from pricelab.read_outs import ReadOuts
-from pricelab.run_folder import CHECKPOINTS, remove_finished
+from pricelab.run_folder import CHECKPOINTS, RESULT, remove_finished, remove_traces
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
-RESULT = "result"  # among the checkpoints, until it is whole
 
 
 def round_as_saved(model: Any, device: str) -> None:
@@ -58,8 +57,7 @@ def finish(
     for name in (*names, MANIFEST):
         os.replace(result / name, folder / name)
     if not goes_on:
-        (folder / RUN).unlink()
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        remove_traces(folder)
     return sealed
 
 

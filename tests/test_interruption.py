@@ -16,6 +16,7 @@ from pricelab.checkpoints import named, newest_valid
 from pricelab.finetuning import CHECKPOINTS, finetune
 from pricelab.interruption import HINT, Interrupted, Interruption
 from pricelab.pricer import Pricer
+from pricelab.run_folder import RESULT
 from pricelab.training import Recipe
 
 RECIPE = Recipe(epochs=2, batch_size=16, rank=4, max_text_tokens=40, save_every=5)  # 8 steps
@@ -138,6 +139,26 @@ def test_when_the_training_is_done_the_same_command_finishes_the_run(
     monkeypatch.setattr(training, "price_loss", None)  # no step is done again
     again = finetune(toy_catalog, tmp_path / "run", progress=False, **options)
     assert (again.losses, again.manifest.files) == (whole.losses, whole.manifest.files)
+
+
+def test_a_run_that_was_cut_off_while_it_tidied_up_is_finished(whole, toy_catalog, options, tmp_path, monkeypatch):
+    folder, finish = tmp_path / "run", finetuning.finish
+
+    def cut_off(*parts):
+        settings = (folder / RUN).read_bytes()
+        finish(*parts)
+        (folder / RUN).write_bytes(settings)
+        (folder / CHECKPOINTS / RESULT).mkdir(parents=True)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "finish", cut_off)
+        with pytest.raises(Interrupted, match="the same command finishes the run"):
+            finetune(toy_catalog, folder, progress=False, **options)
+    monkeypatch.setattr(training, "price_loss", None)  # nothing is trained
+    again = finetune(toy_catalog, folder, progress=False, **options)
+    assert again.manifest.files == whole.manifest.files
+    assert {path.name for path in folder.iterdir()} == {*again.manifest.files, MANIFEST}
 
 
 @pytest.mark.usefixtures("notebook")
