@@ -115,14 +115,15 @@ class Blend:
 
 
 def fit_blend(
-    pricer: "Pricer", items: Sequence["Item"], ridge: "TfidfRidge", seed: int = 0, progress: bool = False
-) -> Blend:
+    pricer: "Pricer", items: Sequence["Item"], ridge: "TfidfRidge", seed: int = 0, progress: bool = False,
+    most: int = ITEMS,
+) -> Blend:  # fmt: skip
     """A blend of ``pricer``'s base, its adapter switched off, with a ridge just fitted on ``items``; not calibrated.
 
-    Of more than `probe.ITEMS` items the probe learns from so many, drawn with ``seed``.
+    Of more than ``most`` items, or `probe.ITEMS`, the probe learns from so many, drawn with ``seed``.
     """
     assert ridge.held_out is not None and len(ridge.held_out) == len(items)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(items))[:ITEMS])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(items))[: min(most, ITEMS)])
     drawn = [items[row] for row in chosen]
     texts = [item.text for item in drawn]
     states = pooled_states(pricer.bare, texts, progress)

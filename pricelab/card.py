@@ -33,11 +33,11 @@ def model_card(manifest: Any) -> str:
         "tags": "[pricelab, price-prediction" + (", lora]" if adapter else "]"),
     }
     recipe, written = manifest.recipe, PriceFormat.stored(manifest.price_format)
-    readers = f"(ridge and blend: from {data['reader_items']:,}) " if "reader_items" in data else ""
+    ridge = f"(the ridge: from {data['ridge_items']:,}) " if "ridge_items" in data else ""
     learned = (
         f"{METHODS[manifest.method]}. Base: {base}, revision `{manifest.base['revision'][:12]}`. "
         f"{data['train_items']:,} items of the catalog “{_plain(data['name'])}” "
-        f"{readers}(fingerprint `{data['fingerprint'][:12]}`), {recipe['epochs']:g} passes, "
+        f"{ridge}(fingerprint `{data['fingerprint'][:12]}`), {recipe['epochs']:g} passes, "
         f"batch {recipe['batch_size']}, learning rate {recipe['learning_rate']:g}, seed {manifest.seed}. Texts are "
         f"cut at {manifest.max_text_tokens} tokens."
     )

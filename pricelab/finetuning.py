@@ -28,6 +28,7 @@ from pricelab.interruption import after_training
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
+from pricelab.probe import ITEMS
 from pricelab.profiles import Profile, detect
 from pricelab.progress import show_losses
 from pricelab.prompt import number_tokens
@@ -102,7 +103,7 @@ def finetune(
     base = base or profile.base
     items: Sequence[Item] = without(catalog["train"], validation)
     _check_sizes({"train": items, "calibration": catalog["calibration"]})
-    whole = items  # what the ridge and the blend learn from: to them an item costs next to nothing
+    whole = items  # what the ridge learns from: to it an item costs next to nothing
     if recipe is None and minutes is None and "epochs" not in choices:
         items = affordable(items, profile.max_item_passes, seed)
     recipe = chosen_recipe(recipe or default_recipe(profile, method, len(items), minutes is not None), choices)
@@ -121,8 +122,8 @@ def finetune(
         check_compiler()
     if len(items) < len(whole) and progress and processes.is_first():
         print(
-            f"the adapter learns from {len(items):,} of {len(whole):,} training items, drawn at random, which is what "
-            "this machine affords in some minutes; --epochs 1 or --minutes takes all of them",
+            f"the model reads {len(items):,} of {len(whole):,} training items, drawn at random, which is what this "
+            "machine affords in some minutes (the ridge all); --epochs 1 or --minutes takes all of them",
             file=sys.stderr,
         )
     tokenizer = load_tokenizer(*place_of(base))
@@ -152,7 +153,7 @@ def finetune(
         pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
         held_out = catalog["calibration"][: profile.calibration_items]
         options = {"ridge": ridge, "seen": validation, "blended": blend, "seed": seed}
-        options["progress"] = progress and processes.is_first()
+        options |= {"most": min(len(items), ITEMS), "progress": progress and processes.is_first()}
         read_outs = ask(model, lambda: with_read_outs(pricer, whole, held_out, **options))
         weights = trained_weights(model) if processes.sharded() else None
 
@@ -167,7 +168,7 @@ def finetune(
                 max_text_tokens=recipe.max_text_tokens,
                 data={"name": catalog.name, "fingerprint": catalog.fingerprint, "train_items": len(items),
                       "median_price_usd": float(np.median([item.price for item in whole])),
-                      **({"reader_items": len(whole)} if len(items) < len(whole) else {}),
+                      **({"ridge_items": len(whole)} if len(items) < len(whole) else {}),
                       **({"price_range": list(catalog.price_range)} if catalog.price_range else {})},
                 recipe=recipe.as_dict(),
                 seed=seed,

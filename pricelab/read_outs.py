@@ -18,6 +18,7 @@ from pricelab.blend import fit_blend
 from pricelab.catalog import Item
 from pricelab.intervals import Calibration, calibrate, raw_interval
 from pricelab.pricer import BLEND, DIGITS, Pricer
+from pricelab.probe import ITEMS
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ReadOuts:
 
 def with_read_outs(
     pricer: Pricer, items: Sequence[Item], calibration: Sequence[Item], *, ridge: TfidfRidge | None = None,
-    seen: Sequence[Item] = (), blended: bool = True, seed: int = 0, progress: bool = False,
+    seen: Sequence[Item] = (), blended: bool = True, most: int = ITEMS, seed: int = 0, progress: bool = False,
 ) -> ReadOuts:  # fmt: skip
     """``pricer`` with calibrated read-outs, learned from ``items`` and calibrated on ``calibration``.
 
@@ -49,6 +50,7 @@ def with_read_outs(
         seen: further items that the adapter wasn't trained on but chosen by, such as those for early stopping.
         ridge: just fitted on ``items``; by default it is fitted here.
         blended: whether there is to be a blend beside the digits.
+        most: items that the base reads for the blend; the ridge learns from all.
         seed: of the folds.
         progress: show progress bars.
 
@@ -61,7 +63,7 @@ def with_read_outs(
     found, error = _calibrated(ready, calibration, progress)
     ready, errors, of_digits = replace(ready, calibration=found), {DIGITS: error}, found
     if blended:
-        blend = fit_blend(ready, items, ridge, seed, progress)
+        blend = fit_blend(ready, items, ridge, seed, progress, most)
         found, errors[BLEND] = _calibrated(replace(ready, blend=blend, read_out=BLEND), calibration, progress)
         ready = replace(ready, blend=replace(blend, calibration=found))
     return ReadOuts(ready.reading(min(errors, key=lambda name: errors[name])), of_digits, errors)

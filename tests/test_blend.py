@@ -119,6 +119,12 @@ def test_of_many_items_the_probe_learns_from_so_many(toy_base, toy_catalog, monk
     assert len(blend.probe.held_out) == 30 < len(items)
 
 
+def test_fewer_are_read_where_that_is_asked_for(toy_base, toy_catalog):
+    ridge = TfidfRidge().fit(toy_catalog["train"])
+    blend = fit_blend(Pricer.from_base(str(toy_base)), toy_catalog["train"], ridge, most=20)
+    assert len(blend.probe.held_out) == 20
+
+
 def test_the_blend_weighs_what_the_ridge_said_of_items_that_it_had_not_seen(toy_base, toy_catalog, monkeypatch):
     monkeypatch.setattr("pricelab.blend.ITEMS", 30)
     items, given = toy_catalog["train"], {}

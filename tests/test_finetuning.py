@@ -433,7 +433,7 @@ def test_a_large_catalog_is_cut_to_a_random_part_that_the_seed_decides(toy_catal
     assert finetuning.affordable(toy_catalog["train"], 10_000, seed=0) == toy_catalog["train"]
 
 
-def test_the_readers_learn_from_all_items_the_adapter_from_what_is_affordable(
+def test_the_ridge_learns_from_all_items_the_model_from_what_is_affordable(
     toy_base, toy_catalog, tmp_path, monkeypatch, capsys
 ):
     laptop = dataclasses.replace(PROFILES["smoke"], max_item_passes=40)
@@ -447,10 +447,11 @@ def test_the_readers_learn_from_all_items_the_adapter_from_what_is_affordable(
     monkeypatch.setattr(finetuning, "with_read_outs", noting)
     watched = toy_catalog["validation"][:5]
     run = finetune(toy_catalog, tmp_path / "run", base=str(toy_base), method="lora", validation=watched, blend=True)
-    assert "the adapter learns from 40 of 64 training items, drawn at random" in capsys.readouterr().err
-    assert run.manifest.data["train_items"] == 40 and run.manifest.data["reader_items"] == 64
-    assert "(ridge and blend: from 64)" in (run.folder / "README.md").read_text(encoding="utf-8")
+    assert "the model reads 40 of 64 training items, drawn at random" in capsys.readouterr().err
+    assert run.manifest.data["train_items"] == 40 and run.manifest.data["ridge_items"] == 64
+    assert "(the ridge: from 64)" in (run.folder / "README.md").read_text(encoding="utf-8")
     assert list(given["items"]) == list(toy_catalog["train"]) and given["seen"] == watched
+    assert given["most"] == 40 and len(given["ridge"].held_out) == 64
     learned, judged = ({item.text for item in given[part]} for part in ("items", "calibration"))
     assert judged and judged <= {item.text for item in toy_catalog["calibration"]} and not judged & learned
     known = TfidfRidge.load(run.folder).known
