@@ -28,6 +28,7 @@ RATES = {
           "scratch": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "small": (1e-3, 3e-3, 1e-2, 3e-2)},
     600: {"lora": (3e-4, 1e-3, 3e-3), "full": (3e-5, 1e-4, 3e-4), "scratch": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
           "small": (1e-3, 3e-3, 1e-2)},
+    2000: {"scratch": (1e-4, 3e-4, 1e-3, 3e-3)},
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 # (ways, items, seeds) in the order of what the comparison needs most

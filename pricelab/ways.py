@@ -58,7 +58,7 @@ WAYS = {
     way.key: way
     for way in (
         Way("small", "from scratch, 1.1 M", "full", {200: 3e-3, 600: 3e-3}, "small"),
-        Way("scratch", "from scratch, the base's shape", "full", {200: 3e-3, 600: 3e-4}, "random"),
+        Way("scratch", "from scratch, the base's shape", "full", {200: 3e-3, 600: 3e-4, 2000: 1e-3}, "random"),
         Way("full", "full fine-tuning", "full", {200: 3e-4, 600: 1e-4}, "base"),
         Way("lora", "LoRA", "lora", {200: 3e-3, 600: 1e-3}, "base"),
         Way("qlora", "QLoRA", "qlora", {200: 3e-3, 600: 1e-3}, "base"),
