@@ -15,7 +15,7 @@ _BETWEEN = re.compile(r"\n+|(?<=[.!?])\s+|\s*[;|•]\s*|\s+[/–—-]\s+|,\s+(?=
 _CONDITION = re.compile(r"(\W*(?:condition\W+)?)((?:brand[ -])?new|open[ -]box|refurbished|used)(\W*)", re.IGNORECASE)
 _UNITS = (
     "[mcd]?l|lit(?:er|re)s?|(?:fl )?oz|ounces?|qt|quarts?|gal(?:lons?)?|[mcdk]?m|inch(?:es)?|in|ft|feet|[mk]?g|lbs?|"
-    "pounds?|[gt]b|k?wh?|watts?|v|volts?|m?ah|cups?|packs?|pieces?|pcs"
+    "pounds?|[gt]b|k?wh?|watts?|m?ah|cups?|packs?|pieces?|pcs"
 )
 _SIZE = re.compile(rf"(?<![\w.,-])(\d{{1,5}}(?:\.\d{{1,3}})?)(?=[\s-]?(?:{_UNITS})\b)", re.IGNORECASE)
 

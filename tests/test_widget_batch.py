@@ -29,7 +29,8 @@ SHOP = HEAD + 'Drill,"18 V, two batteries",3\nKettle,1.7 l,\n'
 class Pricer:
     """A text costs as many dollars as it has characters; some texts fail."""
 
-    name, ridge, manifest, untuned = "by length", None, None, None
+    name = identity = "by length"
+    ridge, manifest, untuned = None, None, None
 
     def estimate(self, what, progress=False):
         if not isinstance(what, str):
