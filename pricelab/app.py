@@ -5,8 +5,11 @@ to `app_page`, many callers are `serving`'s. It listens on the loopback address 
 loads nothing from another machine. Needs the extra ``app``; `docs/widgets.md` shows it.
 """
 
+import asyncio
 import contextlib
 import os
+import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -21,6 +24,7 @@ EXTENSIONS = (  # of JupyterLab, that the page loads: those that show core widge
     "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager7", "@voila-dashboards/widgets-manager8",
 )  # fmt: skip
 PING_MS = 30_000  # as often as Jupyter's server pings: its own default is longer, and tornado says so to the terminal
+END_S = 20  # that the pages' processes have to end in
 IDLE_S = 1800  # after which the process of a page that nobody uses any more ends
 
 
@@ -84,6 +88,7 @@ def free_port(host: str, port: int) -> int:
 
 def _voila() -> type[Any]:
     try:
+        from jupyter_core.utils import run_sync
         from voila.app import Voila
     except ImportError as error:
         raise ValueError(f'{error.name} is missing; install it with: pip install "pricelab[app]"') from error
@@ -93,6 +98,26 @@ def _voila() -> type[Any]:
 
         def load_config_file(self, *_: Any, **__: Any) -> None:
             pass
+
+        def start(self) -> None:
+            # An exception in the middle of whatever runs could lose the end of a kernel, and the app would wait for it.
+            orderly: Any = signal.getsignal(signal.SIGTERM)
+
+            def interrupted(number: int, frame: Any) -> None:
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one ends it at once
+                orderly(number, frame)
+
+            signal.signal(signal.SIGINT, interrupted)
+            super().start()
+
+        def stop(self) -> None:
+            shutil.rmtree(self.connection_dir, ignore_errors=True)
+            run_sync(self._end_kernels)()
+
+        async def _end_kernels(self) -> None:
+            """End the pages' processes; one that is still there after `END_S` ends by itself, as its parent is gone."""
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.kernel_manager.shutdown_all(), END_S)
 
     return Page
 

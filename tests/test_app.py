@@ -1,9 +1,11 @@
 """`pricelab app` without a browser: what it refuses before anything is served, the page it writes, its template."""
 
+import asyncio
 import builtins
 import re
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,3 +105,13 @@ def test_the_search_path_of_jupyter_is_left_as_it_was(monkeypatch):
         with app._own_templates():
             assert os.environ["JUPYTER_PATH"].startswith(str(app.TEMPLATES))
         assert os.environ.get("JUPYTER_PATH") == before
+
+
+def test_a_process_that_does_not_end_holds_nobody_up(monkeypatch):
+    async def never():
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app, "END_S", 0.1)
+    page = app._voila()()
+    page.connection_dir, page.kernel_manager = "gone already", SimpleNamespace(shutdown_all=never)
+    page.stop()  # else this test would never end
