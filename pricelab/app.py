@@ -88,7 +88,6 @@ def free_port(host: str, port: int) -> int:
 
 def _voila() -> type[Any]:
     try:
-        from jupyter_core.utils import run_sync
         from voila.app import Voila
     except ImportError as error:
         raise ValueError(f'{error.name} is missing; install it with: pip install "pricelab[app]"') from error
@@ -112,7 +111,7 @@ def _voila() -> type[Any]:
 
         def stop(self) -> None:
             shutil.rmtree(self.connection_dir, ignore_errors=True)
-            run_sync(self._end_kernels)()
+            self.ioloop.run_sync(self._end_kernels)
 
         async def _end_kernels(self) -> None:
             """End the pages' processes; one that is still there after `END_S` ends by itself, as its parent is gone."""

@@ -114,4 +114,5 @@ def test_a_process_that_does_not_end_holds_nobody_up(monkeypatch):
     monkeypatch.setattr(app, "END_S", 0.1)
     page = app._voila()()
     page.connection_dir, page.kernel_manager = "gone already", SimpleNamespace(shutdown_all=never)
+    page.ioloop = SimpleNamespace(run_sync=lambda work: asyncio.run(work()))
     page.stop()  # else this test would never end
