@@ -28,7 +28,6 @@ from pricelab.interruption import after_training
 from pricelab.intervals import LEVEL, fewest_items
 from pricelab.price_format import PriceFormat
 from pricelab.pricer import Pricer
-from pricelab.probe import ITEMS
 from pricelab.profiles import Profile, detect
 from pricelab.progress import show_losses
 from pricelab.prompt import number_tokens
@@ -153,7 +152,7 @@ def finetune(
         pricer = Pricer(base, loaded, model.eval(), recipe.max_text_tokens, price_format=price_format)
         held_out = catalog["calibration"][: profile.calibration_items]
         options = {"ridge": ridge, "seen": validation, "blended": blend, "seed": seed}
-        options |= {"most": min(len(items), ITEMS), "progress": progress and processes.is_first()}
+        options |= {"most": len(items), "progress": progress and processes.is_first()}
         read_outs = ask(model, lambda: with_read_outs(pricer, whole, held_out, **options))
         weights = trained_weights(model) if processes.sharded() else None
 
